@@ -1,0 +1,136 @@
+package io.github.baichuanreward.checkpoint;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.ShortBuffer;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The element types that may stand in a checkpoint.
+ *
+ * <p>Weights are {@link #FLOAT32}, {@link #FLOAT16} or {@link #BFLOAT16}. The others may stand
+ * beside them (counters, masks, positions) and are never computed with.
+ */
+public enum DType {
+    /** IEEE 754 single precision. */
+    FLOAT32(4, "F32", "FloatStorage"),
+    /** IEEE 754 half precision: 5 bits of exponent, 10 of mantissa. */
+    FLOAT16(2, "F16", "HalfStorage"),
+    /** The upper half of a single: 8 bits of exponent, 7 of mantissa. */
+    BFLOAT16(2, "BF16", "BFloat16Storage"),
+    /** IEEE 754 double precision; never computed with. */
+    FLOAT64(8, "F64", "DoubleStorage"),
+    /** Signed integer of 64 bits; never computed with. */
+    INT64(8, "I64", "LongStorage"),
+    /** Signed integer of 32 bits; never computed with. */
+    INT32(4, "I32", "IntStorage"),
+    /** Signed integer of 16 bits; never computed with. */
+    INT16(2, "I16", "ShortStorage"),
+    /** Signed integer of 8 bits; never computed with. */
+    INT8(1, "I8", "CharStorage"),
+    /** Unsigned integer of 8 bits; never computed with. */
+    UINT8(1, "U8", "ByteStorage"),
+    /** One byte, 0 or 1; never computed with. */
+    BOOL(1, "BOOL", "BoolStorage");
+
+    private final int bytes;
+    private final String safetensorsName;
+    private final String storageClass;
+
+    DType(int bytes, String safetensorsName, String storageClass) {
+        this.bytes = bytes;
+        this.safetensorsName = safetensorsName;
+        this.storageClass = storageClass;
+    }
+
+    /** Bytes of one element. */
+    public int bytes() {
+        return bytes;
+    }
+
+    /**
+     * Whether weights may have this type: {@link #FLOAT32}, {@link #FLOAT16}, {@link #BFLOAT16}.
+     */
+    public boolean isFloat() {
+        return this == FLOAT32 || this == FLOAT16 || this == BFLOAT16;
+    }
+
+    /** The value of a half; exact, subnormals and infinities included. */
+    public static float halfToFloat(short bits) {
+        int magnitude = bits & 0x7fff;
+        // Moved into a float's fields, a finite half is the same number with an exponent that is
+        // 112 too small.
+        float value =
+                magnitude >= 0x7c00
+                        ? Float.intBitsToFloat((magnitude << 13) | 0x7f800000)
+                        : Float.intBitsToFloat(magnitude << 13) * 0x1p112f;
+        return Float.intBitsToFloat(Float.floatToRawIntBits(value) | ((bits & 0x8000) << 16));
+    }
+
+    /** The value of a bfloat16; exact. */
+    public static float bfloat16ToFloat(short bits) {
+        return Float.intBitsToFloat(bits << 16);
+    }
+
+    /**
+     * Converts elements to floats; exact for all three float types.
+     *
+     * @param destination receives {@code count} values from index {@code offset} on
+     * @param source little-endian elements of this type; its position, limit and byte order are
+     *     neither used nor changed except that nothing beyond the limit is read
+     * @param first index of the first element, counted from the start of {@code source}
+     * @throws IllegalArgumentException if this is not a float type
+     * @throws IndexOutOfBoundsException if the elements do not lie inside {@code source} or {@code
+     *     destination}
+     */
+    public void toFloats(float[] destination, int offset, ByteBuffer source, int first, int count) {
+        Objects.checkFromIndexSize(offset, count, destination.length);
+        Objects.checkFromIndexSize(first, count, source.limit() / bytes);
+        ByteBuffer elements =
+                source.slice(first * bytes, count * bytes).order(ByteOrder.LITTLE_ENDIAN);
+        switch (this) {
+            case FLOAT32 -> elements.asFloatBuffer().get(destination, offset, count);
+            case FLOAT16 -> halvesToFloats(destination, offset, elements.asShortBuffer(), count);
+            case BFLOAT16 ->
+                    bfloat16sToFloats(destination, offset, elements.asShortBuffer(), count);
+            default ->
+                    throw new IllegalArgumentException(
+                            this + " is not a float type; it cannot be computed with");
+        }
+    }
+
+    /** The type that a safetensors header calls {@code name}, or null. */
+    static @Nullable DType ofSafetensors(String name) {
+        for (DType type : values()) {
+            if (type.safetensorsName.equals(name)) {
+                return type;
+            }
+        }
+        return null;
+    }
+
+    /** The type of PyTorch's class {@code torch.<name>}, or null. */
+    static @Nullable DType ofStorageClass(String name) {
+        for (DType type : values()) {
+            if (type.storageClass.equals(name)) {
+                return type;
+            }
+        }
+        return null;
+    }
+
+    private static void halvesToFloats(
+            float[] destination, int offset, ShortBuffer source, int count) {
+        for (int i = 0; i < count; i++) {
+            destination[offset + i] = halfToFloat(source.get(i));
+        }
+    }
+
+    private static void bfloat16sToFloats(
+            float[] destination, int offset, ShortBuffer source, int count) {
+        for (int i = 0; i < count; i++) {
+            destination[offset + i] = bfloat16ToFloat(source.get(i));
+        }
+    }
+}
