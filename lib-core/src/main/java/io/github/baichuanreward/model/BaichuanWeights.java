@@ -1,0 +1,230 @@
+package io.github.baichuanreward.model;
+
+import io.github.baichuanreward.checkpoint.Checkpoint;
+import io.github.baichuanreward.checkpoint.CheckpointException;
+import io.github.baichuanreward.checkpoint.Tensor;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The tensors of a Baichuan reward model by their place in the model: names, shapes and layers are
+ * known here and nowhere else.
+ *
+ * <p>Opening checks every tensor that the forward pass needs and reads none but the value head, so
+ * a directory of 26 GB opens as fast as a small one. All projections are {@code y = x W^T} with
+ * {@code W} row-major, without bias. {@code lm_head} is not looked at: a reward does not need it.
+ *
+ * <p>Immutable; holds descriptions of tensors, no native memory.
+ */
+public final class BaichuanWeights {
+
+    /**
+     * One decoder layer.
+     *
+     * @param inputNorm {@code [hidden]}
+     * @param qkv {@code [3 * hidden, hidden]}: rows of Q, then of K, then of V
+     * @param outProj {@code [hidden, hidden]}
+     * @param postNorm {@code [hidden]}
+     * @param gate {@code [intermediate, hidden]}
+     * @param up {@code [intermediate, hidden]}
+     * @param down {@code [hidden, intermediate]}
+     */
+    public record Layer(
+            Tensor inputNorm,
+            Tensor qkv,
+            Tensor outProj,
+            Tensor postNorm,
+            Tensor gate,
+            Tensor up,
+            Tensor down) {
+
+        Stream<Tensor> tensors() {
+            return Stream.of(inputNorm, qkv, outProj, postNorm, gate, up, down);
+        }
+    }
+
+    /** What DeepSpeed's third stage puts before the name of every tensor of the wrapped model. */
+    private static final String WRAPPED = "pretrained_model.";
+
+    private static final String LAYERS = "model.layers.";
+
+    /** More than these are counted, not listed: a wrong config.json makes hundreds. */
+    private static final int LISTED = 12;
+
+    private final BaichuanConfig config;
+    private final String format;
+    private final Tensor embedding;
+    private final List<Layer> layers;
+    private final Tensor finalNorm;
+    private final ValueHead valueHead;
+
+    private BaichuanWeights(
+            BaichuanConfig config,
+            String format,
+            Tensor embedding,
+            List<Layer> layers,
+            Tensor finalNorm,
+            ValueHead valueHead) {
+        this.config = config;
+        this.format = format;
+        this.embedding = embedding;
+        this.layers = layers;
+        this.finalNorm = finalNorm;
+        this.valueHead = valueHead;
+    }
+
+    /**
+     * Opens a model directory in the layout of Hugging Face: {@code config.json}, weights, value
+     * head.
+     *
+     * @throws CheckpointException if a file is missing or damaged, if the value head is nowhere, or
+     *     if tensors are missing, unexpected, of another shape or not floating point; names all of
+     *     them at once
+     */
+    public static BaichuanWeights open(Path directory) throws CheckpointException {
+        BaichuanConfig config = BaichuanConfig.read(directory);
+        Checkpoint checkpoint = Checkpoint.open(directory);
+        Finder finder = new Finder(checkpoint);
+        int hidden = config.hidden();
+        int intermediate = config.intermediate();
+
+        Tensor embedding = finder.find("model.embed_tokens.weight", config.vocabulary(), hidden);
+        List<Layer> layers = new ArrayList<>();
+        for (int n = 0; n < config.layers(); n++) {
+            String layer = LAYERS + n + ".";
+            layers.add(
+                    new Layer(
+                            finder.find(layer + "input_layernorm.weight", hidden),
+                            finder.find(layer + "self_attn.W_pack.weight", 3L * hidden, hidden),
+                            finder.find(layer + "self_attn.o_proj.weight", hidden, hidden),
+                            finder.find(layer + "post_attention_layernorm.weight", hidden),
+                            finder.find(layer + "mlp.gate_proj.weight", intermediate, hidden),
+                            finder.find(layer + "mlp.up_proj.weight", intermediate, hidden),
+                            finder.find(layer + "mlp.down_proj.weight", hidden, intermediate)));
+        }
+        Tensor finalNorm = finder.find("model.norm.weight", hidden);
+        finder.finish();
+
+        ValueHead valueHead = ValueHeadFinder.find(directory, checkpoint, hidden);
+        return new BaichuanWeights(
+                config, checkpoint.format(), embedding, List.copyOf(layers), finalNorm, valueHead);
+    }
+
+    /** The sizes that every tensor here was checked against. */
+    public BaichuanConfig config() {
+        return config;
+    }
+
+    /** How the weights are stored, in words. */
+    public String format() {
+        return format;
+    }
+
+    /** {@code [vocabulary, hidden]}. */
+    public Tensor embedding() {
+        return embedding;
+    }
+
+    /** The decoder layers, first to last. */
+    public List<Layer> layers() {
+        return layers;
+    }
+
+    /** {@code [hidden]}. */
+    public Tensor finalNorm() {
+        return finalNorm;
+    }
+
+    /** The map from the last hidden state to the reward. */
+    public ValueHead valueHead() {
+        return valueHead;
+    }
+
+    /** Bytes of all tensors that the forward pass reads, as they lie on disk. */
+    public long bytes() {
+        return tensors().mapToLong(Tensor::bytes).sum();
+    }
+
+    private Stream<Tensor> tensors() {
+        return Stream.concat(
+                Stream.of(embedding, finalNorm), layers.stream().flatMap(Layer::tensors));
+    }
+
+    /** Looks tensors up by name, and collects what is wrong so that it is told at once. */
+    private static final class Finder {
+
+        private final Checkpoint checkpoint;
+        private final Set<String> used = new LinkedHashSet<>();
+        private final List<String> problems = new ArrayList<>();
+        private @Nullable Tensor any;
+
+        Finder(Checkpoint checkpoint) {
+            this.checkpoint = checkpoint;
+        }
+
+        /** The tensor, or after a problem any tensor at all: {@link #finish} then throws. */
+        Tensor find(String name, long... shape) throws CheckpointException {
+            String stored = checkpoint.find(name) != null ? name : WRAPPED + name;
+            Tensor tensor = checkpoint.find(stored);
+            if (tensor == null) {
+                problems.add("missing " + name + " " + Arrays.toString(shape));
+                return anyTensor();
+            }
+            used.add(stored);
+            any = tensor;
+            if (!Arrays.equals(tensor.shape(), shape)) {
+                problems.add(
+                        "%s has shape %s, config.json says %s"
+                                .formatted(
+                                        stored,
+                                        Arrays.toString(tensor.shape()),
+                                        Arrays.toString(shape)));
+            } else if (!tensor.dtype().isFloat()) {
+                problems.add(
+                        "%s is %s, not FLOAT32, FLOAT16 or BFLOAT16"
+                                .formatted(stored, tensor.dtype()));
+            }
+            return tensor;
+        }
+
+        void finish() throws CheckpointException {
+            for (String name : checkpoint.names()) {
+                // A bias or a forty-first layer that we left out would change every reward unseen.
+                boolean layer = name.startsWith(LAYERS) || name.startsWith(WRAPPED + LAYERS);
+                if (layer && !used.contains(name)) {
+                    problems.add("unexpected " + name);
+                }
+            }
+            if (!problems.isEmpty()) {
+                throw new CheckpointException(message());
+            }
+        }
+
+        private Tensor anyTensor() throws CheckpointException {
+            if (any == null) {
+                any = checkpoint.names().stream().findFirst().map(checkpoint::find).orElse(null);
+            }
+            if (any == null) {
+                throw new CheckpointException(checkpoint.path() + ": holds no tensors");
+            }
+            return any;
+        }
+
+        private String message() {
+            String listed =
+                    String.join("; ", problems.subList(0, Math.min(LISTED, problems.size())));
+            String rest =
+                    problems.size() > LISTED
+                            ? "; and %d more".formatted(problems.size() - LISTED)
+                            : "";
+            return "%s: %d of the model's tensors are wrong: %s%s"
+                    .formatted(checkpoint.path(), problems.size(), listed, rest);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+package io.github.baichuanreward.model;
+
+import io.github.baichuanreward.checkpoint.Checkpoint;
+import io.github.baichuanreward.checkpoint.CheckpointException;
+import io.github.baichuanreward.checkpoint.Tensor;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Finds the value head in the places where trainers left it.
+ *
+ * <p>LLaMA-Efficient-Tuning wrote {@code value_head.bin} with {@code summary.*} (until September
+ * 2023), then {@code v_head.summary.*} into {@code pytorch_model.bin}, for some hours into {@code
+ * v_head.*}, and since January 2024 into {@code value_head.*}; TRL puts it among the main weights.
+ * A file of its own comes first: it was put beside the weights on purpose.
+ *
+ * <p>A head that is nowhere is an error and never drawn at random: exports of that time lost it,
+ * and a random head gives rewards that look real.
+ */
+final class ValueHeadFinder {
+
+    private static final List<String> OWN_FILES =
+            List.of("value_head.safetensors", "value_head.bin", "v_head.safetensors", "v_head.bin");
+
+    /**
+     * Files of the main weights' names that hold nothing but the head where others are the main
+     * ones.
+     */
+    private static final List<String> OTHER_FILES =
+            List.of("model.safetensors", "pytorch_model.bin");
+
+    private static final List<String> NAMES = List.of("v_head.summary.", "summary.");
+
+    private ValueHeadFinder() {}
+
+    static ValueHead find(Path directory, Checkpoint main, int hidden) throws CheckpointException {
+        for (String name : OWN_FILES) {
+            Path file = directory.resolve(name);
+            if (Files.exists(file)) {
+                Checkpoint checkpoint = Checkpoint.openFile(file);
+                ValueHead head = in(checkpoint, hidden);
+                if (head == null) {
+                    throw new CheckpointException(
+                            "%s: holds neither v_head.summary.weight nor summary.weight but %s"
+                                    .formatted(file, some(checkpoint.names())));
+                }
+                return head;
+            }
+        }
+        ValueHead head = in(main, hidden);
+        for (String name : OTHER_FILES) {
+            Path file = directory.resolve(name);
+            if (head == null && Files.exists(file)) {
+                head = in(Checkpoint.openFile(file), hidden);
+            }
+        }
+        if (head == null) {
+            throw new CheckpointException(
+                    ("%s: no value head: neither one of %s, nor v_head.summary.weight among the main"
+                                    + " weights. Exporting with LLaMA-Efficient-Tuning drops it: copy"
+                                    + " value_head.bin from the training checkpoint into the directory")
+                            .formatted(directory, String.join(", ", OWN_FILES)));
+        }
+        return head;
+    }
+
+    private static @Nullable ValueHead in(Checkpoint checkpoint, int hidden)
+            throws CheckpointException {
+        for (String prefix : NAMES) {
+            Tensor weight = checkpoint.find(prefix + "weight");
+            Tensor bias = checkpoint.find(prefix + "bias");
+            if (weight != null) {
+                return read(checkpoint, prefix, weight, bias, hidden);
+            }
+        }
+        return null;
+    }
+
+    private static ValueHead read(
+            Checkpoint checkpoint, String prefix, Tensor weight, @Nullable Tensor bias, int hidden)
+            throws CheckpointException {
+        if (bias == null) {
+            throw new CheckpointException(
+                    "%s: %sweight is there but %sbias is not"
+                            .formatted(checkpoint.path(), prefix, prefix));
+        }
+        require(weight, hidden);
+        require(bias, 1);
+        String source = weight.file().getFileName() + ": " + weight.name();
+        return new ValueHead(finite(weight), finite(bias)[0], source);
+    }
+
+    /** {@code [n]} or {@code [1, n]}; for one element also a scalar. */
+    private static void require(Tensor tensor, int elements) throws CheckpointException {
+        long[] shape = tensor.shape();
+        boolean fits =
+                tensor.elements() == elements
+                        && (shape.length <= 1 || (shape.length == 2 && shape[0] == 1));
+        if (!fits || !tensor.dtype().isFloat()) {
+            throw new CheckpointException(
+                    "%s: %s is %s %s; the value head of this model needs [1, %d] in floating point"
+                            .formatted(
+                                    tensor.file(),
+                                    tensor.name(),
+                                    tensor.dtype(),
+                                    Arrays.toString(shape),
+                                    elements));
+        }
+    }
+
+    private static float[] finite(Tensor tensor) throws CheckpointException {
+        float[] values = tensor.toFloats();
+        for (int i = 0; i < values.length; i++) {
+            if (!Float.isFinite(values[i])) {
+                throw new CheckpointException(
+                        "%s: %s[%d] is %s".formatted(tensor.file(), tensor.name(), i, values[i]));
+            }
+        }
+        return values;
+    }
+
+    private static String some(Set<String> names) {
+        List<String> few = names.stream().limit(4).toList();
+        return names.size() > few.size() ? few + " and others" : few.toString();
+    }
+}
