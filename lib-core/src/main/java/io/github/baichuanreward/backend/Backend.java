@@ -1,0 +1,32 @@
+package io.github.baichuanreward.backend;
+
+import io.github.baichuanreward.batch.PackedBatch;
+
+/**
+ * A model on a device, ready to score.
+ *
+ * <p>A sequence's reward has the same bits whatever else is in the batch, wherever in it the
+ * sequence stands. Used by one thread at a time; owns its device memory until {@link #close}.
+ */
+public interface Backend extends AutoCloseable {
+
+    /**
+     * Scores every sequence of a batch at its last token.
+     *
+     * @param batch ids inside the vocabulary, sequences not longer than the model allows: checked
+     *     by the caller
+     * @return {@code [sequences]}; a reward that is not finite is returned as it is
+     * @throws BackendException if the device fails; this backend is then unusable
+     */
+    float[] score(PackedBatch batch);
+
+    /** Most tokens that a batch should have; a single longer sequence is allowed. */
+    int batchTokens();
+
+    /** Device, precision and threads, in one line for people. */
+    String description();
+
+    /** Frees what this backend holds; a second call does nothing. */
+    @Override
+    void close();
+}

@@ -1,0 +1,5 @@
+/** What computes a batch, and how one is chosen. */
+@NullMarked
+package io.github.baichuanreward.backend;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,142 @@
+package io.github.baichuanreward.backend;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.baichuanreward.TinyModel;
+import io.github.baichuanreward.backend.BackendProvider.Fit;
+import io.github.baichuanreward.batch.PackedBatch;
+import io.github.baichuanreward.model.BaichuanWeights;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class BackendProviderTest {
+
+    @TempDir Path directory;
+    private BackendRequest request;
+
+    @BeforeEach
+    void open() throws IOException {
+        BaichuanWeights weights = BaichuanWeights.open(new TinyModel(1).write(directory));
+        request = new BackendRequest(weights, Precision.AUTO, List.of(), 0, 1);
+    }
+
+    @Test
+    void autoTakesTheMostPreferredThatCan() throws IOException {
+        assertThat(select("auto", provider("cpu", 0, Fit.USABLE), gpu(Fit.USABLE)))
+                .isEqualTo("cuda");
+        assertThat(select("auto", gpu(Fit.USABLE), provider("cpu", 0, Fit.USABLE)))
+                .isEqualTo("cuda");
+    }
+
+    @Test
+    void autoTakesTheCpuWhereThereIsNoGpu() throws IOException {
+        assertThat(select("auto", provider("cpu", 0, Fit.USABLE), gpu(Fit.ABSENT)))
+                .isEqualTo("cpu");
+    }
+
+    @Test
+    void autoNeverLeavesASmallGpuForTheCpuInSilence() {
+        assertThatThrownBy(() -> select("auto", provider("cpu", 0, Fit.USABLE), gpu(Fit.TOO_SMALL)))
+                .isInstanceOf(BackendException.class)
+                .hasMessage("cuda: because TOO_SMALL");
+    }
+
+    @Test
+    void autoRefusesACpuThatIsTooSmall() {
+        assertThatThrownBy(() -> select("auto", provider("cpu", 0, Fit.TOO_SMALL)))
+                .isInstanceOf(BackendException.class)
+                .hasMessage("cpu: because TOO_SMALL");
+    }
+
+    @Test
+    void aNameForcesABackendThatLooksTooSmall() throws IOException {
+        assertThat(select("cpu", provider("cpu", 0, Fit.TOO_SMALL), gpu(Fit.USABLE)))
+                .isEqualTo("cpu");
+    }
+
+    @Test
+    void aNameIsNeverReplacedByAnother() {
+        assertThatThrownBy(() -> select("cuda", provider("cpu", 0, Fit.USABLE), gpu(Fit.ABSENT)))
+                .isInstanceOf(BackendException.class)
+                .hasMessage("cuda: because ABSENT");
+    }
+
+    @Test
+    void aNameThatIsNotOnTheClassPathNamesThoseThatAre() {
+        assertThatThrownBy(() -> select("cuda", provider("cpu", 0, Fit.USABLE)))
+                .isInstanceOf(BackendException.class)
+                .hasMessage(
+                        "no backend \"cuda\"; on the class path: [cpu]; add baichuan-reward-cuda to"
+                                + " run on GPUs");
+        assertThatThrownBy(() -> select("tpu", provider("cpu", 0, Fit.USABLE)))
+                .hasMessage("no backend \"tpu\"; on the class path: [cpu]");
+    }
+
+    @Test
+    void tellsAllReasonsWhereNoneCan() {
+        assertThatThrownBy(() -> select("auto", gpu(Fit.ABSENT), provider("cpu", 0, Fit.ABSENT)))
+                .hasMessage("cuda: because ABSENT; cpu: because ABSENT");
+    }
+
+    @Test
+    void theCpuIsOnTheClassPath() throws IOException {
+        try (Backend backend = BackendProvider.select("auto", request)) {
+            assertThat(backend.description()).startsWith("cpu: float32");
+        }
+    }
+
+    private String select(String wanted, BackendProvider... providers) throws IOException {
+        try (Backend backend = BackendProvider.select(wanted, request, List.of(providers))) {
+            return backend.description();
+        }
+    }
+
+    private static BackendProvider gpu(Fit fit) {
+        return provider("cuda", 100, fit);
+    }
+
+    private static BackendProvider provider(String name, int preference, Fit fit) {
+        return new BackendProvider() {
+            @Override
+            public String name() {
+                return name;
+            }
+
+            @Override
+            public int preference() {
+                return preference;
+            }
+
+            @Override
+            public Suitability check(BackendRequest request) {
+                return new Suitability(fit, "because " + fit);
+            }
+
+            @Override
+            public Backend open(BackendRequest request) {
+                return new NamedBackend(name);
+            }
+        };
+    }
+
+    private record NamedBackend(String description) implements Backend {
+
+        @Override
+        public float[] score(PackedBatch batch) {
+            return new float[batch.sequences()];
+        }
+
+        @Override
+        public int batchTokens() {
+            return 1;
+        }
+
+        @Override
+        public void close() {}
+    }
+}
