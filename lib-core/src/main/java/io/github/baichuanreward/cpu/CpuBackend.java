@@ -1,0 +1,148 @@
+package io.github.baichuanreward.cpu;
+
+import io.github.baichuanreward.backend.Backend;
+import io.github.baichuanreward.backend.BackendException;
+import io.github.baichuanreward.backend.BackendRequest;
+import io.github.baichuanreward.backend.Precision;
+import io.github.baichuanreward.batch.PackedBatch;
+import io.github.baichuanreward.checkpoint.CheckpointException;
+import io.github.baichuanreward.model.BaichuanConfig;
+import io.github.baichuanreward.model.BaichuanWeights;
+import io.github.baichuanreward.model.ValueHead;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * The forward pass on CPU cores: float32 activations on weights mapped as they lie on disk.
+ *
+ * <p>The operating system reads weights when they are first used and may drop them again, so memory
+ * that a program must have is the activations only: about {@code 28 * hidden + 8 * intermediate}
+ * bytes a token of the largest batch seen. The mappings end when this object is garbage.
+ */
+final class CpuBackend implements Backend {
+
+    /** Enough rows to make the widening of the weights cheap, few enough for a small heap. */
+    private static final int DEFAULT_BATCH_TOKENS = 1024;
+
+    private final BaichuanConfig config;
+    private final int batchTokens;
+    private final Workers workers;
+    private final Matrix embedding;
+    private final List<DecoderLayer> layers;
+    private final float[] finalNorm;
+    private final ValueHead valueHead;
+    private Activations activations;
+
+    private CpuBackend(BackendRequest request, int batchTokens, Workers workers)
+            throws CheckpointException {
+        BaichuanWeights weights = request.weights();
+        this.config = weights.config();
+        this.batchTokens = batchTokens;
+        this.workers = workers;
+        MatMul matMul = new MatMul(workers);
+        this.embedding = Matrix.map(weights.embedding());
+        this.layers = new ArrayList<>();
+        for (BaichuanWeights.Layer layer : weights.layers()) {
+            layers.add(new DecoderLayer(workers, matMul, config, layer));
+        }
+        this.finalNorm = weights.finalNorm().toFloats();
+        this.valueHead = weights.valueHead();
+        this.activations = new Activations(config, 0);
+    }
+
+    /**
+     * Maps the weights.
+     *
+     * @throws CheckpointException if a weight file vanished or shrank since it was opened
+     * @throws BackendException if the request names a precision, devices or a batch size that this
+     *     backend does not have
+     */
+    static CpuBackend open(BackendRequest request) throws CheckpointException {
+        if (request.precision() != Precision.AUTO && request.precision() != Precision.FLOAT32) {
+            throw new BackendException(
+                    "cpu: precision %s is not available; use auto or float32"
+                            .formatted(request.precision().name().toLowerCase(Locale.ROOT)));
+        }
+        if (!request.devices().isEmpty()) {
+            throw new BackendException(
+                    "cpu: devices %s were given, but devices are GPUs; leave them out"
+                            .formatted(request.devices()));
+        }
+        int largest = Activations.largestBatch(request.weights().config());
+        int batchTokens = request.batchTokens() == 0 ? DEFAULT_BATCH_TOKENS : request.batchTokens();
+        if (batchTokens > largest) {
+            throw new BackendException(
+                    "cpu: %d tokens in a batch; this model allows at most %d"
+                            .formatted(batchTokens, largest));
+        }
+        int threads =
+                request.threads() == 0
+                        ? Runtime.getRuntime().availableProcessors()
+                        : request.threads();
+        return new CpuBackend(request, batchTokens, new Workers(threads));
+    }
+
+    @Override
+    public float[] score(PackedBatch batch) {
+        int[] starts = batch.starts();
+        int[] lastOnly = new int[starts.length];
+        for (int s = 0; s < starts.length; s++) {
+            lastOnly[s] = s;
+        }
+        Activations a = activationsFor(batch.tokens().length);
+
+        embed(a.hidden, batch.tokens());
+        for (int n = 0; n < layers.size(); n++) {
+            boolean last = n == layers.size() - 1;
+            layers.get(n).forward(a, starts, last ? lastOnly : starts);
+        }
+        return rewards(a, batch.sequences());
+    }
+
+    @Override
+    public int batchTokens() {
+        return batchTokens;
+    }
+
+    @Override
+    public String description() {
+        int threads = workers.count();
+        return "cpu: float32, plain Java products, %d thread%s"
+                .formatted(threads, threads == 1 ? "" : "s");
+    }
+
+    @Override
+    public void close() {
+        workers.close();
+    }
+
+    // The stages, one by one, for tests that compare each with its golden.
+
+    List<DecoderLayer> layers() {
+        return layers;
+    }
+
+    Activations activationsFor(int tokens) {
+        if (activations.tokens() < tokens) {
+            activations = new Activations(config, tokens);
+        }
+        return activations;
+    }
+
+    void embed(float[] hidden, int[] tokens) {
+        int width = config.hidden();
+        for (int t = 0; t < tokens.length; t++) {
+            embedding.toFloats(hidden, t * width, tokens[t], 0, width);
+        }
+    }
+
+    float[] rewards(Activations a, int rows) {
+        CpuOps.rmsNorm(a.normed, a.hidden, finalNorm, 0, rows, config.rmsNormEps());
+        float[] rewards = new float[rows];
+        for (int row = 0; row < rows; row++) {
+            rewards[row] = CpuOps.valueHead(a.normed, valueHead.weight(), valueHead.bias(), row);
+        }
+        return rewards;
+    }
+}

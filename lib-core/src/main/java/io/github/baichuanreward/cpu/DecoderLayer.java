@@ -1,0 +1,113 @@
+package io.github.baichuanreward.cpu;
+
+import io.github.baichuanreward.checkpoint.CheckpointException;
+import io.github.baichuanreward.model.BaichuanConfig;
+import io.github.baichuanreward.model.BaichuanWeights;
+
+/** One decoder layer on mapped weights. */
+final class DecoderLayer {
+
+    private final Workers workers;
+    private final MatMul matMul;
+    private final BaichuanConfig config;
+    private final float[] slopes;
+
+    private final float[] inputNorm;
+    private final Matrix qkvProj;
+    private final Matrix outProj;
+    private final float[] postNorm;
+    private final Matrix gateProj;
+    private final Matrix upProj;
+    private final Matrix downProj;
+
+    DecoderLayer(
+            Workers workers, MatMul matMul, BaichuanConfig config, BaichuanWeights.Layer weights)
+            throws CheckpointException {
+        this.workers = workers;
+        this.matMul = matMul;
+        this.config = config;
+        this.slopes = config.slopes();
+        this.inputNorm = weights.inputNorm().toFloats();
+        this.qkvProj = Matrix.map(weights.qkv());
+        this.outProj = Matrix.map(weights.outProj());
+        this.postNorm = weights.postNorm().toFloats();
+        this.gateProj = Matrix.map(weights.gate());
+        this.upProj = Matrix.map(weights.up());
+        this.downProj = Matrix.map(weights.down());
+    }
+
+    /**
+     * Takes the residual stream through this layer.
+     *
+     * @param a {@code a.hidden} holds the rows of all tokens, and afterwards those that ask
+     * @param starts {@code [sequences + 1]}: first row of each sequence
+     * @param queryStarts {@code [sequences + 1]}: the last {@code queryStarts[s + 1] -
+     *     queryStarts[s]} rows of sequence {@code s} ask and go on, packed in that order; {@code
+     *     starts} itself where all rows go on
+     */
+    void forward(Activations a, int[] starts, int[] queryStarts) {
+        int tokens = starts[starts.length - 1];
+        int rows = queryStarts[queryStarts.length - 1];
+        rmsNorm(a.normed, a.hidden, inputNorm, tokens); // [tokens, hidden]
+        matMul.multiply(a.qkv, a.normed, qkvProj, tokens); // [tokens, 3 * hidden]
+        alibiAttention(a.context, a.qkv, starts, queryStarts); // [rows, hidden]
+        keepQueries(a.hidden, starts, queryStarts); // [rows, hidden]
+        matMul.multiplyAdd(a.hidden, a.context, outProj, rows);
+        rmsNorm(a.normed, a.hidden, postNorm, rows); // [rows, hidden]
+        matMul.multiply(a.gate, a.normed, gateProj, rows); // [rows, intermediate]
+        matMul.multiply(a.up, a.normed, upProj, rows); // [rows, intermediate]
+        swiglu(a.gate, a.gate, a.up, rows); // [rows, intermediate]
+        matMul.multiplyAdd(a.hidden, a.gate, downProj, rows);
+    }
+
+    private void rmsNorm(float[] y, float[] x, float[] weight, int rows) {
+        workers.rows(
+                rows,
+                (first, end) -> CpuOps.rmsNorm(y, x, weight, first, end, config.rmsNormEps()));
+    }
+
+    private void alibiAttention(float[] context, float[] qkv, int[] starts, int[] queryStarts) {
+        int heads = config.heads();
+        workers.run(
+                (starts.length - 1) * heads,
+                (worker, task) -> {
+                    int s = task / heads;
+                    int head = task % heads;
+                    int end = starts[s + 1];
+                    int queries = queryStarts[s + 1] - queryStarts[s];
+                    CpuOps.alibiAttention(
+                            context,
+                            qkv,
+                            slopes[head],
+                            queryStarts[s],
+                            starts[s],
+                            end - queries,
+                            end,
+                            head,
+                            config.headDim(),
+                            config.hidden());
+                });
+    }
+
+    /**
+     * Moves the rows that go on to the front; rows only move forward, so none is overwritten early.
+     */
+    private void keepQueries(float[] hidden, int[] starts, int[] queryStarts) {
+        int width = config.hidden();
+        for (int s = 0; s + 1 < starts.length; s++) {
+            int queries = queryStarts[s + 1] - queryStarts[s];
+            System.arraycopy(
+                    hidden,
+                    (starts[s + 1] - queries) * width,
+                    hidden,
+                    queryStarts[s] * width,
+                    queries * width);
+        }
+    }
+
+    private void swiglu(float[] gated, float[] gate, float[] up, int rows) {
+        workers.rows(
+                rows,
+                (first, end) -> CpuOps.swiglu(gated, gate, up, first, end, config.intermediate()));
+    }
+}

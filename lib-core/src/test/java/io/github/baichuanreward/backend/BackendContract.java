@@ -1,0 +1,107 @@
+package io.github.baichuanreward.backend;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.baichuanreward.Golden;
+import io.github.baichuanreward.batch.PackedBatch;
+import io.github.baichuanreward.model.BaichuanWeights;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+import org.assertj.core.api.SoftAssertions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** What every backend promises: right rewards, and the same bits in every batch. */
+public abstract class BackendContract {
+
+    /** Opens the backend under test. */
+    protected abstract Backend open(BackendRequest request) throws IOException;
+
+    /** Largest distance from the float64 reward. */
+    protected abstract double tolerance();
+
+    @ParameterizedTest
+    @MethodSource("io.github.baichuanreward.Golden#names")
+    void givesTheRewardsOfTheReference(String name) throws IOException {
+        Golden golden = Golden.read(name);
+        SoftAssertions all = new SoftAssertions();
+        double worst = 0;
+        try (Backend backend = open(golden)) {
+            for (Golden.Case single : golden.cases()) {
+                double reward = backend.score(batch(List.of(single.ids())))[0];
+                worst = Math.max(worst, Math.abs(reward - single.reward()));
+                all.assertThat(Math.abs(reward - single.reward()))
+                        .as("%s %s: %s against %s", name, single.id(), reward, single.reward())
+                        .isLessThan(tolerance());
+            }
+        }
+        all.assertAll();
+        System.out.printf("%s: largest distance from float64 %.2g%n", name, worst);
+    }
+
+    @ParameterizedTest
+    @MethodSource("io.github.baichuanreward.Golden#names")
+    void packsWhatTheReferencePadded(String name) throws IOException {
+        Golden golden = Golden.read(name);
+        List<Golden.Case> cases = golden.padded();
+        try (Backend backend = open(golden)) {
+            float[] rewards = backend.score(batch(cases.stream().map(Golden.Case::ids).toList()));
+            for (int i = 0; i < rewards.length; i++) {
+                assertThat(Math.abs(rewards[i] - cases.get(i).reward()))
+                        .as("%s %s", name, cases.get(i).id())
+                        .isLessThan(tolerance());
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("io.github.baichuanreward.Golden#names")
+    void givesTheSameBitsInEveryBatchAndOrder(String name) throws IOException {
+        Golden golden = Golden.read(name);
+        List<int[]> sequences = new ArrayList<>();
+        golden.cases().forEach(single -> sequences.add(single.ids()));
+        golden.padded().forEach(single -> sequences.add(single.ids()));
+        try (Backend backend = open(golden)) {
+            float[] alone = new float[sequences.size()];
+            for (int s = 0; s < alone.length; s++) {
+                alone[s] = backend.score(batch(List.of(sequences.get(s))))[0];
+            }
+            Random random = new Random(7);
+            for (int round = 0; round < 4; round++) {
+                List<Integer> order = new ArrayList<>();
+                for (int copy = 0; copy < 1 + round; copy++) {
+                    for (int s = 0; s < alone.length; s++) {
+                        order.add(s);
+                    }
+                }
+                Collections.shuffle(order, random);
+                float[] packed = backend.score(batch(order.stream().map(sequences::get).toList()));
+                for (int i = 0; i < packed.length; i++) {
+                    assertThat(Float.floatToIntBits(packed[i]))
+                            .as("%s, sequence %d at place %d", name, order.get(i), i)
+                            .isEqualTo(Float.floatToIntBits(alone[order.get(i)]));
+                }
+            }
+        }
+    }
+
+    @Test
+    void mayBeClosedTwice() throws IOException {
+        Backend backend = open(Golden.read("tiny-a"));
+        backend.close();
+        backend.close();
+    }
+
+    private Backend open(Golden golden) throws IOException {
+        BaichuanWeights weights = BaichuanWeights.open(golden.directory());
+        return open(new BackendRequest(weights, Precision.AUTO, List.of(), 0, 0));
+    }
+
+    private static PackedBatch batch(List<int[]> sequences) {
+        return PackedBatch.pack(sequences, Integer.MAX_VALUE).get(0);
+    }
+}

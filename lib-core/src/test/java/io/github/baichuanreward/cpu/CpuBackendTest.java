@@ -1,0 +1,81 @@
+package io.github.baichuanreward.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.baichuanreward.Golden;
+import io.github.baichuanreward.TinyModel;
+import io.github.baichuanreward.backend.Backend;
+import io.github.baichuanreward.backend.BackendContract;
+import io.github.baichuanreward.backend.BackendException;
+import io.github.baichuanreward.backend.BackendProvider;
+import io.github.baichuanreward.backend.BackendRequest;
+import io.github.baichuanreward.backend.Precision;
+import io.github.baichuanreward.model.BaichuanWeights;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class CpuBackendTest extends BackendContract {
+
+    @TempDir Path directory;
+
+    @Override
+    protected Backend open(BackendRequest request) throws IOException {
+        return CpuBackend.open(request);
+    }
+
+    @Override
+    protected double tolerance() {
+        return Golden.FLOAT32_REWARD;
+    }
+
+    @Test
+    void refusesAPrecisionThatItDoesNotHave() throws IOException {
+        BackendRequest request = request(Precision.BFLOAT16, List.of(), 0);
+
+        assertThatThrownBy(() -> CpuBackend.open(request))
+                .isInstanceOf(BackendException.class)
+                .hasMessage("cpu: precision bfloat16 is not available; use auto or float32");
+    }
+
+    @Test
+    void refusesDevices() throws IOException {
+        BackendRequest request = request(Precision.AUTO, List.of(0, 1), 0);
+
+        assertThatThrownBy(() -> CpuBackend.open(request))
+                .isInstanceOf(BackendException.class)
+                .hasMessage("cpu: devices [0, 1] were given, but devices are GPUs; leave them out");
+    }
+
+    @Test
+    void refusesABatchBeyondTheSizeOfAnArray() throws IOException {
+        BackendRequest request = request(Precision.AUTO, List.of(), 30_000_000);
+
+        assertThatThrownBy(() -> CpuBackend.open(request))
+                .isInstanceOf(BackendException.class)
+                .hasMessage("cpu: 30000000 tokens in a batch; this model allows at most 29826161");
+    }
+
+    @Test
+    void looksTooSmallForWeightsBeyondPhysicalMemory() throws IOException {
+        BackendRequest request = request(Precision.AUTO, List.of(), 0);
+        long bytes = request.weights().bytes();
+
+        assertThat(new CpuBackendProvider(() -> bytes).check(request).fit())
+                .isEqualTo(BackendProvider.Fit.USABLE);
+        assertThat(new CpuBackendProvider(() -> bytes - 1).check(request).fit())
+                .isEqualTo(BackendProvider.Fit.TOO_SMALL);
+        assertThat(new CpuBackendProvider(() -> bytes - 1).check(request).reason())
+                .startsWith("the weights take 0.0 GiB but this machine has 0.0 GiB of memory")
+                .contains("backend cpu");
+    }
+
+    private BackendRequest request(Precision precision, List<Integer> devices, int batchTokens)
+            throws IOException {
+        BaichuanWeights weights = BaichuanWeights.open(new TinyModel(1).write(directory));
+        return new BackendRequest(weights, precision, devices, batchTokens, 1);
+    }
+}

@@ -1,0 +1,110 @@
+package io.github.baichuanreward.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.github.baichuanreward.TinyModel;
+import io.github.baichuanreward.checkpoint.Checkpoint;
+import io.github.baichuanreward.checkpoint.Tensor;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Objects;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class MatMulTest {
+
+    @TempDir Path directory;
+
+    @ParameterizedTest
+    @CsvSource({
+        "1, 1, 1",
+        "1, 128, 256",
+        "2, 127, 255",
+        "3, 129, 257",
+        "5, 7, 323",
+        "33, 300, 7",
+        "64, 72, 520",
+        "7, 513, 9"
+    })
+    void isThePlainProduct(int rows, int n, int k) throws IOException {
+        Tensor tensor = tensor(n, k);
+        float[] x = random(rows * k);
+        float[] expected = new float[rows * n];
+        CpuOps.multiply(expected, x, tensor.toFloats(), rows, n, k);
+
+        for (int threads = 1; threads <= 3; threads++) {
+            try (Workers workers = new Workers(threads)) {
+                MatMul matMul = new MatMul(workers);
+                float[] y = new float[rows * n];
+                Arrays.fill(y, Float.NaN);
+                matMul.multiply(y, x, Matrix.map(tensor), rows);
+                assertThat(y).containsExactly(expected, within(1e-7f * k));
+
+                Arrays.fill(y, 100);
+                matMul.multiplyAdd(y, x, Matrix.map(tensor), rows);
+                for (int i = 0; i < y.length; i++) {
+                    assertThat(y[i]).isCloseTo(100 + expected[i], within(1e-7f * k + 1e-5f));
+                }
+            }
+        }
+    }
+
+    @Test
+    void aRowHasTheSameBitsAmongAnyOthersAndOnAnyThreads() throws IOException {
+        int n = 200;
+        int k = 323;
+        Matrix w = Matrix.map(tensor(n, k));
+        float[] x = random(50 * k);
+        float[][] alone = new float[50][n];
+        try (Workers one = new Workers(1)) {
+            for (int m = 0; m < 50; m++) {
+                float[] row = Arrays.copyOfRange(x, m * k, (m + 1) * k);
+                new MatMul(one).multiply(alone[m], row, w, 1);
+            }
+        }
+        try (Workers two = new Workers(2)) {
+            float[] y = new float[50 * n];
+            new MatMul(two).multiply(y, x, w, 50);
+            for (int m = 0; m < 50; m++) {
+                assertThat(Arrays.copyOfRange(y, m * n, (m + 1) * n))
+                        .as("row %d", m)
+                        .containsExactly(alone[m]);
+            }
+        }
+    }
+
+    @Test
+    void bandsOfAMappedMatrixAreOneMatrix() throws IOException {
+        Tensor tensor = tensor(10, 6);
+        float[] whole = tensor.toFloats();
+        Matrix w = Matrix.map(tensor, 3 * 6 * Float.BYTES);
+        float[] row = new float[6];
+        for (int r = 0; r < 10; r++) {
+            w.toFloats(row, 0, r, 0, 6);
+            assertThat(row).containsExactly(Arrays.copyOfRange(whole, r * 6, r * 6 + 6));
+        }
+        w.toFloats(row, 1, 7, 2, 3);
+        assertThat(Arrays.copyOfRange(row, 1, 4))
+                .containsExactly(Arrays.copyOfRange(whole, 44, 47));
+    }
+
+    private Tensor tensor(long n, long k) throws IOException {
+        new TinyModel(n * 1000 + k).tensor("w", n, k).write(directory);
+        Tensor tensor = Checkpoint.openFile(directory.resolve("model.safetensors")).find("w");
+        return Objects.requireNonNull(tensor);
+    }
+
+    private static float[] random(int count) {
+        Random random = new Random(count);
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        return values;
+    }
+}

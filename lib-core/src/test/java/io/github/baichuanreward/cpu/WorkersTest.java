@@ -1,0 +1,79 @@
+package io.github.baichuanreward.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class WorkersTest {
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 8})
+    void runsEveryTaskOnce(int threads) {
+        try (Workers workers = new Workers(threads)) {
+            for (int tasks : new int[] {0, 1, 2, 7, 1000}) {
+                AtomicIntegerArray runs = new AtomicIntegerArray(tasks);
+                workers.run(tasks, (worker, task) -> runs.incrementAndGet(task));
+                for (int t = 0; t < tasks; t++) {
+                    assertThat(runs.get(t)).as("task %d of %d", t, tasks).isEqualTo(1);
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 8})
+    void splitsRowsWithoutGapOrOverlap(int threads) {
+        try (Workers workers = new Workers(threads)) {
+            for (int rows : new int[] {0, 1, 2, 7, 1001}) {
+                AtomicIntegerArray runs = new AtomicIntegerArray(rows);
+                workers.rows(
+                        rows,
+                        (first, end) -> {
+                            for (int row = first; row < end; row++) {
+                                runs.incrementAndGet(row);
+                            }
+                        });
+                for (int row = 0; row < rows; row++) {
+                    assertThat(runs.get(row)).as("row %d of %d", row, rows).isEqualTo(1);
+                }
+            }
+        }
+    }
+
+    @Test
+    void carriesAFailureToTheCallerAndStaysUsable() {
+        try (Workers workers = new Workers(2)) {
+            assertThatThrownBy(
+                            () ->
+                                    workers.run(
+                                            100,
+                                            (worker, task) -> {
+                                                if (task == 5) {
+                                                    throw new IllegalStateException("task 5");
+                                                }
+                                            }))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessage("task 5");
+
+            AtomicInteger runs = new AtomicInteger();
+            workers.run(10, (worker, task) -> runs.incrementAndGet());
+            assertThat(runs).hasValue(10);
+        }
+    }
+
+    @Test
+    void finishesAndKeepsTheInterruptOfItsCaller() {
+        try (Workers workers = new Workers(2)) {
+            AtomicInteger runs = new AtomicInteger();
+            Thread.currentThread().interrupt();
+            workers.run(50, (worker, task) -> runs.incrementAndGet());
+            assertThat(Thread.interrupted()).isTrue();
+            assertThat(runs).hasValue(50);
+        }
+    }
+}
