@@ -1,4 +1,8 @@
-/** The public face: load a reward model, score answers with it. */
+/**
+ * Scores answers with Baichuan-13B reward models.
+ *
+ * <p>{@link io.github.baichuanreward.RewardModel} is the only class that most users import.
+ */
 @NullMarked
 package io.github.baichuanreward;
 

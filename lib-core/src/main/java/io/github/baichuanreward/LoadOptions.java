@@ -1,0 +1,80 @@
+package io.github.baichuanreward;
+
+import io.github.baichuanreward.backend.Precision;
+import java.util.List;
+
+/**
+ * Where and how a model runs. Start from {@link #defaults} and change what matters.
+ *
+ * @param backend {@code auto}, {@code cpu}, or the name of a backend on the class path
+ * @param precision in which numbers to compute
+ * @param devices GPUs to use, in order; empty leaves the choice to the backend
+ * @param batchTokens most tokens that are computed at once; 0 leaves the choice to the backend. It
+ *     changes speed and memory, never a reward
+ * @param threads CPU threads; 0 means one for each core. It changes speed, never a reward
+ * @param scoring how texts become token ids
+ */
+public record LoadOptions(
+        String backend,
+        Precision precision,
+        List<Integer> devices,
+        int batchTokens,
+        int threads,
+        ScoringOptions scoring) {
+
+    /**
+     * Copies the devices.
+     *
+     * @throws IllegalArgumentException if {@code batchTokens} or {@code threads} is negative
+     */
+    public LoadOptions {
+        devices = List.copyOf(devices);
+        if (batchTokens < 0) {
+            throw new IllegalArgumentException(
+                    "batchTokens is "
+                            + batchTokens
+                            + "; give a positive number, or 0 for the default");
+        }
+        if (threads < 0) {
+            throw new IllegalArgumentException(
+                    "threads is "
+                            + threads
+                            + "; give a positive number, or 0 for one for each core");
+        }
+    }
+
+    /** The best backend that can run here, with its own choices. */
+    public static LoadOptions defaults() {
+        return new LoadOptions("auto", Precision.AUTO, List.of(), 0, 0, ScoringOptions.defaults());
+    }
+
+    /** The same on another backend. */
+    public LoadOptions withBackend(String backend) {
+        return new LoadOptions(backend, precision, devices, batchTokens, threads, scoring);
+    }
+
+    /** The same in another precision. */
+    public LoadOptions withPrecision(Precision precision) {
+        return new LoadOptions(backend, precision, devices, batchTokens, threads, scoring);
+    }
+
+    /** The same on these devices. */
+    public LoadOptions withDevices(List<Integer> devices) {
+        return new LoadOptions(backend, precision, devices, batchTokens, threads, scoring);
+    }
+
+    /** The same with another size of batches. */
+    public LoadOptions withBatchTokens(int batchTokens) {
+        return new LoadOptions(backend, precision, devices, batchTokens, threads, scoring);
+    }
+
+    /** The same with another number of threads. */
+    public LoadOptions withThreads(int threads) {
+        return new LoadOptions(backend, precision, devices, batchTokens, threads, scoring);
+    }
+
+    /** The same with other scoring options. */
+    public LoadOptions withScoring(ScoringOptions scoring) {
+        return new LoadOptions(backend, precision, devices, batchTokens, threads, scoring);
+    }
+}

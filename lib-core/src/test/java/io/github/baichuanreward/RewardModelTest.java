@@ -1,0 +1,310 @@
+package io.github.baichuanreward;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.baichuanreward.backend.BackendException;
+import io.github.baichuanreward.text.PromptTemplate;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class RewardModelTest {
+
+    @TempDir Path directory;
+
+    private static RewardModel demo() throws IOException {
+        return RewardModel.load(TestData.demoModel().resolve("model"));
+    }
+
+    private RewardModel tiny() throws IOException {
+        return RewardModel.load(new TinyModel(1).write(directory));
+    }
+
+    @Test
+    void givesTheDemoModelsExpectedRewards() throws IOException {
+        JsonNode expected =
+                new ObjectMapper()
+                        .readTree(
+                                Files.readAllBytes(TestData.demoModel().resolve("expected.json")));
+        double worst = 0;
+        try (RewardModel model = demo()) {
+            for (JsonNode example : expected.get("cases")) {
+                String prompt = example.get("prompt").asText();
+                String answer = example.get("answer").asText();
+                double reward = example.get("reward_f64").asDouble();
+
+                double distance = Math.abs(model.score(prompt, answer) - reward);
+                assertThat(distance)
+                        .as("%s | %s", prompt, answer)
+                        .isLessThan(Golden.FLOAT32_REWARD);
+                worst = Math.max(worst, distance);
+
+                int[] ids = model.encode(new PromptAnswer(prompt, answer));
+                assertThat(ids).hasSize(example.get("input_ids").size());
+                for (int t = 0; t < ids.length; t++) {
+                    assertThat(ids[t]).isEqualTo(example.get("input_ids").get(t).asInt());
+                }
+            }
+        }
+        System.out.printf("demo model: largest distance from float64 %.2g%n", worst);
+    }
+
+    @Test
+    void scoresAListInItsOrderWithTheBitsOfEachAlone() throws IOException {
+        try (RewardModel model = demo()) {
+            List<PromptAnswer> items = new ArrayList<>();
+            for (int i = 0; i < 50; i++) {
+                items.add(new PromptAnswer("为什么天空是蓝色的？", "因为大气散射阳光。".repeat(1 + i % 7)));
+            }
+            List<Score> together = model.score(items);
+            List<Score> pairs = new ArrayList<>();
+            for (int i = 0; i < items.size(); i += 2) {
+                pairs.addAll(model.score(items.subList(i, i + 2)));
+            }
+            assertThat(pairs).isEqualTo(together);
+            for (int i = 0; i < items.size(); i++) {
+                assertThat(model.score(items.subList(i, i + 1))).containsExactly(together.get(i));
+            }
+        }
+    }
+
+    /** Also across batches: the budget only decides how the list is cut. */
+    @Test
+    void theBatchSizeChangesNoBit() throws IOException {
+        Path model = TestData.demoModel().resolve("model");
+        List<PromptAnswer> items = new ArrayList<>();
+        for (int i = 0; i < 12; i++) {
+            items.add(new PromptAnswer("What is rain?", "Water that falls. ".repeat(1 + i)));
+        }
+        List<List<Score>> all = new ArrayList<>();
+        for (int batchTokens : new int[] {1, 100, 333, 0}) {
+            try (RewardModel loaded =
+                    RewardModel.load(model, LoadOptions.defaults().withBatchTokens(batchTokens))) {
+                all.add(loaded.score(items));
+            }
+        }
+        assertThat(all).allMatch(scores -> scores.equals(all.get(0)));
+    }
+
+    @Test
+    void historyChangesTheSequence() throws IOException {
+        try (RewardModel model = demo()) {
+            PromptAnswer with =
+                    new PromptAnswer("再说一遍", "好的。", List.of(new PromptAnswer.Turn("你好", "你好！")));
+            Score plain = model.score(List.of(new PromptAnswer("再说一遍", "好的。"))).get(0);
+            Score after = model.score(List.of(with)).get(0);
+
+            assertThat(after.tokens()).isGreaterThan(plain.tokens());
+            assertThat(model.encode(with)).hasSize(after.tokens());
+        }
+    }
+
+    @Test
+    void idsOfATextGiveTheRewardOfTheText() throws IOException {
+        try (RewardModel model = demo()) {
+            PromptAnswer item = new PromptAnswer("你好吗？", "我很好。");
+            assertThat(model.scoreIds(List.of(model.encode(item))))
+                    .isEqualTo(model.score(List.of(item)));
+        }
+    }
+
+    @Test
+    void limitsCutAndSaySo() throws IOException {
+        LoadOptions options =
+                LoadOptions.defaults()
+                        .withScoring(
+                                ScoringOptions.defaults()
+                                        .withMaxSourceLength(20)
+                                        .withMaxTargetLength(5));
+        try (RewardModel model = RewardModel.load(TestData.demoModel().resolve("model"), options)) {
+            Score score = model.score(List.of(new PromptAnswer("你好", "很好很好很好很好"))).get(0);
+            assertThat(score.truncated()).isTrue();
+            assertThat(score.tokens()).isEqualTo(25);
+        }
+    }
+
+    @Test
+    void namesAnItemThatIsTooLongWithBothLengths() throws IOException {
+        try (RewardModel model = demo()) {
+            List<PromptAnswer> items =
+                    List.of(new PromptAnswer("a", "b"), new PromptAnswer("a", "好 ".repeat(9000)));
+            assertThatThrownBy(() -> model.score(items))
+                    .isInstanceOf(ItemException.class)
+                    .hasMessageMatching(
+                            "item 1: \\d+ tokens \\(prompt \\d+, answer \\d+\\); the model allows"
+                                    + " \\d+ \\(model_max_length\\)\\. Shorten it, or set"
+                                    + " max_source_length and max_target_length to have it cut");
+        }
+    }
+
+    @Test
+    void namesAnItemWithoutAnswer() throws IOException {
+        try (RewardModel model = demo()) {
+            assertThatThrownBy(() -> model.score("a", ""))
+                    .isInstanceOf(ItemException.class)
+                    .hasMessageStartingWith("item 0: ")
+                    .hasMessageContaining("empty");
+        }
+    }
+
+    @Test
+    void namesAnItemThatDoesNotGoWithTheTemplate() throws IOException {
+        LoadOptions options =
+                LoadOptions.defaults()
+                        .withScoring(
+                                ScoringOptions.defaults().withTemplate(PromptTemplate.VANILLA));
+        List<PromptAnswer> items =
+                List.of(
+                        new PromptAnswer(
+                                "q", "a", List.of(new PromptAnswer.Turn("before", "answer"))));
+        try (RewardModel model = RewardModel.load(TestData.demoModel().resolve("model"), options)) {
+            assertThatThrownBy(() -> model.score(items))
+                    .isInstanceOf(ItemException.class)
+                    .hasMessageStartingWith("item 0: ")
+                    .hasMessageContaining("vanilla");
+        }
+    }
+
+    @Test
+    void scoresIdsWithoutATokenizer() throws IOException {
+        try (RewardModel model = tiny()) {
+            assertThat(model.scoreIds(List.of(new int[] {1, 2, 3}, new int[] {49})))
+                    .extracting(Score::tokens)
+                    .containsExactly(3, 1);
+            assertThatThrownBy(() -> model.score("a", "b"))
+                    .isInstanceOf(UncheckedIOException.class)
+                    .hasMessageContaining(directory.resolve("tokenizer.model").toString());
+        }
+    }
+
+    @Test
+    void refusesTheTokenizerOfAnotherModel() throws IOException {
+        Files.copy(
+                TestData.demoModel().resolve("model/tokenizer.model"),
+                directory.resolve("tokenizer.model"));
+        try (RewardModel model = tiny()) {
+            assertThatThrownBy(() -> model.score("a", "b"))
+                    .isInstanceOf(UncheckedIOException.class)
+                    .hasMessageContaining(
+                            "7000 pieces, but the model's embedding has 50 rows: this is another"
+                                    + " model's tokenizer");
+        }
+    }
+
+    @Test
+    void namesIdsThatCannotBeScored() throws IOException {
+        try (RewardModel model = tiny()) {
+            int[] good = {1, 2};
+            assertIds(model, List.of(good, new int[0]), "item 1: no token ids");
+            assertIds(
+                    model,
+                    List.of(new int[] {1, 50}),
+                    "item 0: id 50 at position 1 is outside the vocabulary of 50");
+            assertIds(
+                    model,
+                    List.of(good, good, new int[] {-1}),
+                    "item 2: id -1 at position 0 is outside the vocabulary of 50");
+            assertIds(
+                    model,
+                    List.of(new int[65]),
+                    "item 0: 65 tokens; the model allows 64 (model_max_length)");
+            assertThat(model.scoreIds(List.of(new int[64]))).hasSize(1);
+        }
+    }
+
+    @Test
+    void namesAnItemWhoseRewardIsNotFinite() throws IOException {
+        new TinyModel(1).value("model.embed_tokens.weight", 7 * 24, Float.NaN).write(directory);
+        try (RewardModel model = RewardModel.load(directory)) {
+            assertThatThrownBy(() -> model.scoreIds(List.of(new int[] {1}, new int[] {7})))
+                    .isInstanceOf(ItemException.class)
+                    .hasMessageStartingWith("item 1: the reward is NaN: ");
+        }
+    }
+
+    @Test
+    void scoresNothingOfNothing() throws IOException {
+        try (RewardModel model = demo()) {
+            assertThat(model.score(List.of())).isEmpty();
+            assertThat(model.scoreIds(List.of())).isEmpty();
+        }
+    }
+
+    @Test
+    void manyThreadsGetTheBitsThatOneGets() throws Exception {
+        ExecutorService callers = Executors.newFixedThreadPool(8);
+        try (RewardModel model = demo()) {
+            List<PromptAnswer> items = new ArrayList<>();
+            for (int i = 0; i < 24; i++) {
+                items.add(new PromptAnswer("第" + i + "个问题", "回答".repeat(1 + i % 5)));
+            }
+            List<Score> expected = model.score(items);
+            List<Future<Score>> futures = new ArrayList<>();
+            for (int round = 0; round < 4; round++) {
+                for (PromptAnswer item : items) {
+                    futures.add(callers.submit(() -> model.score(List.of(item)).get(0)));
+                }
+            }
+            for (int f = 0; f < futures.size(); f++) {
+                assertThat(futures.get(f).get()).isEqualTo(expected.get(f % items.size()));
+            }
+        } finally {
+            callers.shutdownNow();
+        }
+    }
+
+    @Test
+    void isUnusableAfterCloseAndMayBeClosedTwice() throws IOException {
+        RewardModel model = demo();
+        model.score("你好", "你好！");
+        model.close();
+        model.close();
+
+        assertThatThrownBy(() -> model.score("a", "b")).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> model.scoreIds(List.of(new int[] {1})))
+                .isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> model.scoreIds(List.of()))
+                .isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> model.encode(new PromptAnswer("a", "b")))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessage("this RewardModel is closed");
+    }
+
+    @Test
+    void refusesABackendThatIsNotThere() throws IOException {
+        new TinyModel(1).write(directory);
+        assertThatThrownBy(
+                        () ->
+                                RewardModel.load(
+                                        directory, LoadOptions.defaults().withBackend("cuda")))
+                .isInstanceOf(BackendException.class)
+                .hasMessageContaining("add baichuan-reward-cuda");
+    }
+
+    @Test
+    void refusesNegativeOptions() {
+        assertThatThrownBy(() -> LoadOptions.defaults().withThreads(-1))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("threads is -1");
+        assertThatThrownBy(() -> LoadOptions.defaults().withBatchTokens(-5))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("batchTokens is -5");
+    }
+
+    private static void assertIds(RewardModel model, List<int[]> sequences, String message) {
+        assertThatThrownBy(() -> model.scoreIds(sequences))
+                .isInstanceOf(ItemException.class)
+                .hasMessageStartingWith(message);
+    }
+}
