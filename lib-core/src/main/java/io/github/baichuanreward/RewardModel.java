@@ -243,16 +243,17 @@ public final class RewardModel implements AutoCloseable {
 
     private void requireLength(int index, int tokens, int promptTokens) {
         if (tokens > config.maxLength()) {
+            // A template that encodes both as one string does not know where the answer begins.
+            String parts =
+                    promptTokens == 0
+                            ? ""
+                            : " (prompt %d, answer %d)"
+                                    .formatted(promptTokens, tokens - promptTokens);
             throw new ItemException(
                     index,
-                    ("%d tokens (prompt %d, answer %d); the model allows %d (model_max_length)."
-                                    + " Shorten it, or set max_source_length and max_target_length to"
-                                    + " have it cut")
-                            .formatted(
-                                    tokens,
-                                    promptTokens,
-                                    tokens - promptTokens,
-                                    config.maxLength()));
+                    ("%d tokens%s; the model allows %d (model_max_length). Shorten it, or set"
+                                    + " max_source_length and max_target_length to have it cut")
+                            .formatted(tokens, parts, config.maxLength()));
         }
     }
 
