@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * Writes zip files as torch.save does: stored, sizes in data descriptors, data aligned to 64 bytes;
@@ -36,9 +37,9 @@ final class ZipBuilder {
     private String comment = "";
     private String root = "archive";
 
-    final Map<String, Long> localAt = new LinkedHashMap<>();
-    final Map<String, Long> centralAt = new LinkedHashMap<>();
-    final Map<String, Long> dataAt = new LinkedHashMap<>();
+    private final Map<String, Long> localAt = new LinkedHashMap<>();
+    private final Map<String, Long> centralAt = new LinkedHashMap<>();
+    private final Map<String, Long> dataAt = new LinkedHashMap<>();
     long directoryAt;
     long end64At;
     long locatorAt;
@@ -93,6 +94,21 @@ final class ZipBuilder {
             writeEnd(file, file.getFilePointer() - directoryAt);
         }
         return path;
+    }
+
+    /** Where the local header of an entry lies in the file that was written. */
+    long localAt(String name) {
+        return Objects.requireNonNull(localAt.get(name), name);
+    }
+
+    /** Where the record of an entry in the central directory lies. */
+    long centralAt(String name) {
+        return Objects.requireNonNull(centralAt.get(name), name);
+    }
+
+    /** Where the data of an entry lies. */
+    long dataAt(String name) {
+        return Objects.requireNonNull(dataAt.get(name), name);
     }
 
     private void writeLocal(RandomAccessFile file, Entry entry) throws IOException {
