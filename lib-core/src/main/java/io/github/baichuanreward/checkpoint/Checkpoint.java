@@ -139,6 +139,19 @@ public final class Checkpoint {
             formats.add(format.title);
             contents.put(shard, format.read(file));
         }
+        return new Checkpoint(
+                directory,
+                String.join(" and ", formats)
+                        + ", "
+                        + shards.size()
+                        + (shards.size() == 1 ? " shard" : " shards"),
+                selected(index, shardOf, contents));
+    }
+
+    /** The tensors that the index names, each from the file that it names. */
+    private static Map<String, Tensor> selected(
+            Path index, Map<String, String> shardOf, Map<String, Map<String, Tensor>> contents)
+            throws CheckpointException {
         Map<String, Tensor> tensors = new LinkedHashMap<>();
         List<String> missing = new ArrayList<>();
         for (Map.Entry<String, String> entry : shardOf.entrySet()) {
@@ -153,13 +166,7 @@ public final class Checkpoint {
             throw new CheckpointException(
                     index + ": names tensors that their files do not hold: " + listed(missing));
         }
-        return new Checkpoint(
-                directory,
-                String.join(" and ", formats)
-                        + ", "
-                        + shards.size()
-                        + (shards.size() == 1 ? " shard" : " shards"),
-                tensors);
+        return tensors;
     }
 
     /** At most {@link #MAX_LISTED} of them, and how many more there are. */

@@ -17,13 +17,22 @@ final class StrictJson {
     /** Headers nest three deep, and leave room for keys of later versions that are skipped. */
     private static final int MAX_NESTING = 16;
 
+    /**
+     * About 20 for each of the most tensors that one file may have. Without a limit the parser's
+     * list of the keys that it has seen could take gigabytes.
+     */
+    static final int MAX_TOKENS = 2_500_000;
+
     private static final int MAX_REASON = 300;
 
     private static final JsonFactory FACTORY =
             JsonFactory.builder()
                     .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                     .streamReadConstraints(
-                            StreamReadConstraints.builder().maxNestingDepth(MAX_NESTING).build())
+                            StreamReadConstraints.builder()
+                                    .maxNestingDepth(MAX_NESTING)
+                                    .maxTokenCount(MAX_TOKENS)
+                                    .build())
                     // A table of names gains nothing where every name is new, and fails with an
                     // unchecked exception when
                     // somebody chooses names that collide in it.

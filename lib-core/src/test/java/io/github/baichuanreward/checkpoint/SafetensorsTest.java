@@ -389,6 +389,15 @@ class SafetensorsTest {
     }
 
     @Test
+    void moreKeysThanAnyHeaderNeeds() {
+        StringBuilder header = new StringBuilder("{\"__metadata__\":{\"_\":\"\"");
+        for (int i = 0; i < StrictJson.MAX_TOKENS / 2; i++) {
+            header.append(",\"").append(Integer.toString(i, 36)).append("\":\"\"");
+        }
+        assertRefused(header.append("}}").toString(), 0, "not valid JSON", "Token count");
+    }
+
+    @Test
     void controlCharactersOfANameDoNotReachTheMessage() {
         assertRefused("{\"a\\u001b[31m\\n\":1}", 0, "\\u001b[31m\\u000a");
     }
