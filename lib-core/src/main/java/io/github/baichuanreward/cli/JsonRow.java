@@ -1,0 +1,309 @@
+package io.github.baichuanreward.cli;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.io.JsonStringEncoder;
+import io.github.baichuanreward.PromptAnswer;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One row of an input file: a JSON object with the text that it had in the file.
+ *
+ * <p>The text is kept, and written back with the results spliced in, so that fields which nobody
+ * asked about pass through untouched: numbers digit for digit, escapes, spaces and order.
+ */
+final class JsonRow {
+
+    private static final JsonFactory JSON =
+            JsonFactory.builder()
+                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                    .streamReadConstraints(
+                            StreamReadConstraints.builder()
+                                    .maxStringLength(Integer.MAX_VALUE)
+                                    .maxNumberLength(Integer.MAX_VALUE)
+                                    .build())
+                    .build();
+
+    private static final Pattern LINE_END = Pattern.compile("\\s*[\\r\\n]\\s*");
+
+    private static final String PAIRS = "an array of [prompt, answer] pairs";
+
+    /** A value's place in the text. */
+    private record Span(int from, int to) {}
+
+    private final String text;
+    private final Map<String, Span> fields;
+    private final long line;
+
+    private JsonRow(String text, Map<String, Span> fields, long line) {
+        this.text = text;
+        this.fields = fields;
+        this.line = line;
+    }
+
+    /**
+     * Reads one row.
+     *
+     * @param text a JSON object with nothing but white space around it
+     * @param line line of the file where {@code text} begins
+     * @throws RowException if {@code text} is anything else, or names a field twice
+     */
+    static JsonRow parse(String text, long line) throws RowException {
+        String object = text.strip();
+        try (JsonParser parser = JSON.createParser(object)) {
+            if (parser.nextToken() != JsonToken.START_OBJECT) {
+                throw new RowException(
+                        line,
+                        "a row is an object, {...}, but this is " + kind(parser.currentToken()));
+            }
+            Map<String, Span> fields = new LinkedHashMap<>();
+            while (parser.nextToken() == JsonToken.FIELD_NAME) {
+                String name = parser.currentName();
+                parser.nextToken();
+                fields.put(name, span(parser));
+            }
+            if (parser.nextToken() != null) {
+                throw new RowException(line, "there is more after the row's closing brace");
+            }
+            return new JsonRow(object, fields, line);
+        } catch (JsonProcessingException e) {
+            long lineOfError = line + Math.max(0, e.getLocation().getLineNr() - 1);
+            throw new RowException(
+                    lineOfError,
+                    "not valid JSON at column %d: %s"
+                            .formatted(e.getLocation().getColumnNr(), plain(e)),
+                    e);
+        } catch (IOException e) {
+            throw new AssertionError("reading from a string failed", e);
+        }
+    }
+
+    private static Span span(JsonParser parser) throws IOException {
+        int from = (int) parser.currentTokenLocation().getCharOffset();
+        parser.skipChildren();
+        parser.finishToken();
+        return new Span(from, (int) parser.currentLocation().getCharOffset());
+    }
+
+    /** The parser's own words without its advice to programmers. */
+    private static String plain(JsonProcessingException e) {
+        return e.getOriginalMessage()
+                .replaceAll(": enable `JsonReadFeature[^`]*` to allow", " is not JSON")
+                .replaceAll("(?s)\\s*\\((for|start) [^\\[]*\\[Source.*$", "")
+                .replaceAll("\\s*[\\r\\n]+\\s*", " ");
+    }
+
+    long line() {
+        return line;
+    }
+
+    boolean has(String name) {
+        return fields.containsKey(name);
+    }
+
+    /** Characters of the row, as a measure of the memory that it takes. */
+    int length() {
+        return text.length();
+    }
+
+    /**
+     * The text in field {@code name}.
+     *
+     * @throws RowException if there is no such field, or it holds anything but a string
+     */
+    String string(String name) throws RowException {
+        try (JsonParser parser = value(name)) {
+            return string(parser, quote(name));
+        } catch (IOException e) {
+            throw unreadable(name, e);
+        }
+    }
+
+    /**
+     * The token ids in field {@code name}.
+     *
+     * @throws RowException if there is no such field, or it holds anything but an array of integers
+     */
+    int[] ids(String name) throws RowException {
+        int[] ids = new int[16];
+        int count = 0;
+        try (JsonParser parser = value(name)) {
+            require(parser, JsonToken.START_ARRAY, quote(name), "an array of integers");
+            while (parser.nextToken() != JsonToken.END_ARRAY) {
+                if (count == ids.length) {
+                    ids = Arrays.copyOf(ids, 2 * count);
+                }
+                ids[count] = id(parser, quote(name) + "[" + count + "]");
+                count++;
+            }
+        } catch (IOException e) {
+            throw unreadable(name, e);
+        }
+        return Arrays.copyOf(ids, count);
+    }
+
+    /**
+     * The prompt, the answer and, where there is a field {@code history}, the turns before them.
+     *
+     * @throws RowException if {@code prompt} or {@code answer} is missing or not a string, or
+     *     {@code history} not an array of [prompt, answer] pairs
+     */
+    PromptAnswer promptAnswer() throws RowException {
+        return new PromptAnswer(string("prompt"), string("answer"), history());
+    }
+
+    private List<PromptAnswer.Turn> history() throws RowException {
+        List<PromptAnswer.Turn> turns = new ArrayList<>();
+        if (!has("history")) {
+            return turns;
+        }
+        try (JsonParser parser = value("history")) {
+            if (parser.currentToken() == JsonToken.VALUE_NULL) {
+                return turns;
+            }
+            require(parser, JsonToken.START_ARRAY, quote("history"), PAIRS);
+            while (parser.nextToken() != JsonToken.END_ARRAY) {
+                turns.add(turn(parser, quote("history") + "[" + turns.size() + "]"));
+            }
+        } catch (IOException e) {
+            throw unreadable("history", e);
+        }
+        return turns;
+    }
+
+    private PromptAnswer.Turn turn(JsonParser parser, String place)
+            throws RowException, IOException {
+        require(parser, JsonToken.START_ARRAY, place, "a [prompt, answer] pair");
+        parser.nextToken();
+        String prompt = string(parser, place + "[0]");
+        parser.nextToken();
+        String answer = string(parser, place + "[1]");
+        if (parser.nextToken() != JsonToken.END_ARRAY) {
+            throw new RowException(line, place + " must be a [prompt, answer] pair; it has more");
+        }
+        return new PromptAnswer.Turn(prompt, answer);
+    }
+
+    private int id(JsonParser parser, String place) throws RowException, IOException {
+        require(parser, JsonToken.VALUE_NUMBER_INT, place, "an integer");
+        try {
+            return Integer.parseInt(parser.getText());
+        } catch (NumberFormatException e) {
+            throw new RowException(
+                    line, place + " is " + parser.getText() + ", too large for a token id", e);
+        }
+    }
+
+    private String string(JsonParser parser, String place) throws RowException, IOException {
+        require(parser, JsonToken.VALUE_STRING, place, "a string");
+        return parser.getText();
+    }
+
+    private void require(JsonParser parser, JsonToken wanted, String place, String wantedName)
+            throws RowException {
+        if (parser.currentToken() != wanted) {
+            throw new RowException(
+                    line,
+                    place + " must be " + wantedName + ", but is " + kind(parser.currentToken()));
+        }
+    }
+
+    /** A parser that stands on the value of field {@code name}. */
+    private JsonParser value(String name) throws RowException, IOException {
+        Span span = fields.get(name);
+        if (span == null) {
+            throw new RowException(line, "field " + quote(name) + " is missing");
+        }
+        JsonParser parser = JSON.createParser(text.substring(span.from, span.to));
+        parser.nextToken();
+        return parser;
+    }
+
+    private RowException unreadable(String name, IOException e) {
+        return new RowException(
+                line, "field " + quote(name) + " cannot be read: " + e.getMessage(), e);
+    }
+
+    /**
+     * The row as it came, on one line, with some fields set: replaced at their place where the row
+     * has them, else added at its end.
+     *
+     * @param values JSON by field name
+     */
+    String with(Map<String, String> values) {
+        StringBuilder row = new StringBuilder(text);
+        row.setLength(row.length() - 1);
+        int end = row.toString().stripTrailing().length();
+        row.setLength(end);
+        boolean empty = fields.isEmpty();
+        for (Map.Entry<String, String> value : values.entrySet()) {
+            if (!fields.containsKey(value.getKey())) {
+                row.append(empty ? "" : ", ");
+                row.append(quote(value.getKey())).append(": ").append(value.getValue());
+                empty = false;
+            }
+        }
+        row.append('}');
+        values.keySet().stream()
+                .filter(fields::containsKey)
+                .sorted(Comparator.comparingInt(name -> -span(name).from))
+                .forEach(name -> row.replace(span(name).from, span(name).to, values.get(name)));
+        return onOneLine(row);
+    }
+
+    /**
+     * A line end can only stand between values, since inside strings JSON writes it as an escape.
+     */
+    private static String onOneLine(StringBuilder row) {
+        boolean already = row.indexOf("\n") < 0 && row.indexOf("\r") < 0;
+        return already ? row.toString() : LINE_END.matcher(row).replaceAll(" ");
+    }
+
+    private Span span(String name) {
+        Span span = fields.get(name);
+        if (span == null) {
+            throw new AssertionError("no field " + name);
+        }
+        return span;
+    }
+
+    /** A row of the fields given, in their order; values are JSON. */
+    static String of(Map<String, String> values) {
+        return new JsonRow("{}", Map.of(), 1).with(values);
+    }
+
+    /** {@code text} as a JSON string. */
+    static String quote(String text) {
+        return '"' + new String(JsonStringEncoder.getInstance().quoteAsString(text)) + '"';
+    }
+
+    private static String kind(@Nullable JsonToken token) {
+        if (token == null) {
+            return "nothing";
+        }
+        return switch (token) {
+            case START_OBJECT, END_OBJECT -> "an object";
+            case START_ARRAY -> "an array";
+            case END_ARRAY -> "missing";
+            case VALUE_STRING -> "a string";
+            case VALUE_NUMBER_INT -> "an integer";
+            case VALUE_NUMBER_FLOAT -> "a number with a fraction";
+            case VALUE_TRUE -> "true";
+            case VALUE_FALSE -> "false";
+            case VALUE_NULL -> "null";
+            default -> token.toString();
+        };
+    }
+}

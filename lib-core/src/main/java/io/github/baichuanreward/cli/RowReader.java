@@ -1,0 +1,185 @@
+package io.github.baichuanreward.cli;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CharsetDecoder;
+import java.nio.charset.CoderResult;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads rows one by one, holding one at a time.
+ *
+ * <p>Works on bytes and decodes row by row, so that a bad byte far ahead does not keep the rows
+ * before it from being scored. A UTF-8 byte order mark at the beginning is skipped.
+ */
+abstract sealed class RowReader implements Closeable permits JsonLinesReader, JsonArrayReader {
+
+    /** What {@link #read} and {@link #peek} give at the end of the file. */
+    static final int END = -1;
+
+    private static final int[] BYTE_ORDER_MARK = {0xEF, 0xBB, 0xBF};
+
+    private final InputStream in;
+    private final byte[] buffer = new byte[1 << 16];
+    private int position;
+    private int limit;
+    private boolean begun;
+    private long line = 1;
+
+    private byte[] row = new byte[1 << 12];
+    private int rowLength;
+
+    RowReader(InputStream in) {
+        this.in = in;
+    }
+
+    /** A reader that owns and closes {@code in}. */
+    static RowReader of(InputStream in, RowFormat format) {
+        return switch (format) {
+            case JSON_LINES -> new JsonLinesReader(in);
+            case JSON_ARRAY -> new JsonArrayReader(in);
+        };
+    }
+
+    /**
+     * The next row, or null after the last.
+     *
+     * @throws RowException if the file goes on, but not with a row; this reader is then of no more
+     *     use
+     */
+    @Nullable JsonRow next() throws IOException, RowException {
+        long firstLine = nextText();
+        return firstLine == 0 ? null : JsonRow.parse(decoded(firstLine), firstLine);
+    }
+
+    /**
+     * Reads to the end and counts the rows, without looking into them.
+     *
+     * @return rows up to the end, or up to the first place where rows cannot be told apart
+     */
+    long count() throws IOException {
+        long rows = 0;
+        try {
+            while (nextText() != 0) {
+                rows++;
+            }
+        } catch (RowException e) {
+            // It is reported when the row is read; a count has nothing to add.
+            return rows;
+        }
+        return rows;
+    }
+
+    /**
+     * Moves to the next row and collects its bytes with {@link #keep}.
+     *
+     * @return line on which it begins, or 0 after the last
+     */
+    abstract long nextText() throws IOException, RowException;
+
+    /** True if reading on could mean waiting for whoever writes the input. */
+    final boolean isWaiting() throws IOException {
+        return position == limit && in.available() == 0;
+    }
+
+    /** The line of the byte that {@link #read} gives next. */
+    final long line() {
+        return line;
+    }
+
+    final int peek() throws IOException {
+        if (position == limit) {
+            fill();
+        }
+        return limit == 0 ? END : buffer[position] & 0xFF;
+    }
+
+    final int read() throws IOException {
+        int b = peek();
+        if (b != END) {
+            position++;
+        }
+        if (b == '\n') {
+            line++;
+        }
+        return b;
+    }
+
+    private void fill() throws IOException {
+        position = 0;
+        limit = Math.max(0, in.read(buffer));
+        if (!begun) {
+            begun = true;
+            skipByteOrderMark();
+        }
+    }
+
+    private void skipByteOrderMark() throws IOException {
+        while (limit > 0 && limit < BYTE_ORDER_MARK.length && (buffer[0] & 0xFF) == 0xEF) {
+            int more = in.read(buffer, limit, buffer.length - limit);
+            if (more < 0) {
+                return;
+            }
+            limit += more;
+        }
+        for (int i = 0; i < BYTE_ORDER_MARK.length; i++) {
+            if (i >= limit || (buffer[i] & 0xFF) != BYTE_ORDER_MARK[i]) {
+                return;
+            }
+        }
+        position = BYTE_ORDER_MARK.length;
+        if (position == limit) {
+            fill();
+        }
+    }
+
+    /** Forgets the bytes of the row before. */
+    final void startRow() {
+        rowLength = 0;
+    }
+
+    final void keep(int b) {
+        if (rowLength == row.length) {
+            row = Arrays.copyOf(row, Math.multiplyExact(rowLength, 2));
+        }
+        row[rowLength++] = (byte) b;
+    }
+
+    /** True if the row holds nothing but white space. */
+    final boolean isBlank() {
+        for (int i = 0; i < rowLength; i++) {
+            if (!isSpace(row[i])) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    static boolean isSpace(int b) {
+        return b == ' ' || b == '\t' || b == '\r' || b == '\n';
+    }
+
+    private String decoded(long firstLine) throws RowException {
+        CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder();
+        ByteBuffer bytes = ByteBuffer.wrap(row, 0, rowLength);
+        CharBuffer text = CharBuffer.allocate(rowLength);
+        CoderResult result = decoder.decode(bytes, text, true);
+        if (result.isError()) {
+            throw new RowException(
+                    firstLine,
+                    "byte %d of the row, 0x%02x, is not UTF-8; save the file as UTF-8"
+                            .formatted(bytes.position() + 1, row[bytes.position()] & 0xFF));
+        }
+        return text.flip().toString();
+    }
+
+    @Override
+    public void close() throws IOException {
+        in.close();
+    }
+}
