@@ -61,23 +61,24 @@ final class JsonRow {
      * @throws RowException if {@code text} is anything else, or names a field twice
      */
     static JsonRow parse(String text, long line) throws RowException {
-        String object = text.strip();
-        try (JsonParser parser = JSON.createParser(object)) {
+        try (JsonParser parser = JSON.createParser(text)) {
             if (parser.nextToken() != JsonToken.START_OBJECT) {
                 throw new RowException(
                         line,
                         "a row is an object, {...}, but this is " + kind(parser.currentToken()));
             }
+            int begin = (int) parser.currentTokenLocation().getCharOffset();
             Map<String, Span> fields = new LinkedHashMap<>();
             while (parser.nextToken() == JsonToken.FIELD_NAME) {
                 String name = parser.currentName();
                 parser.nextToken();
-                fields.put(name, span(parser));
+                fields.put(name, span(parser, begin));
             }
+            int end = (int) parser.currentLocation().getCharOffset();
             if (parser.nextToken() != null) {
                 throw new RowException(line, "there is more after the row's closing brace");
             }
-            return new JsonRow(object, fields, line);
+            return new JsonRow(text.substring(begin, end), fields, line);
         } catch (JsonProcessingException e) {
             long lineOfError = line + Math.max(0, e.getLocation().getLineNr() - 1);
             throw new RowException(
@@ -90,11 +91,13 @@ final class JsonRow {
         }
     }
 
-    private static Span span(JsonParser parser) throws IOException {
+    /** Where the value lies that {@code parser} stands on, counted from {@code begin}. */
+    private static Span span(JsonParser parser, int begin) throws IOException {
         int from = (int) parser.currentTokenLocation().getCharOffset();
         parser.skipChildren();
         parser.finishToken();
-        return new Span(from, (int) parser.currentLocation().getCharOffset());
+        int to = (int) parser.currentLocation().getCharOffset();
+        return new Span(from - begin, to - begin);
     }
 
     /** The parser's own words without its advice to programmers. */

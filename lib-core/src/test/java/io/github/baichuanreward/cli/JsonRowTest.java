@@ -204,6 +204,16 @@ class JsonRowTest {
     }
 
     @Test
+    void countsColumnsFromTheLinesBeginning() throws Exception {
+        assertThat(JsonRow.parse(" \t{\"a\": 1} \r", 1).with(REWARD))
+                .isEqualTo("{\"a\": 1, \"reward\": 0.5}");
+        assertThatThrownBy(() -> JsonRow.parse("   {\"a\" 1}", 1))
+                .hasMessageStartingWith("not valid JSON at column 9: ");
+        assertThatThrownBy(() -> JsonRow.parse("\u3000{\"a\": 1}", 1))
+                .hasMessageStartingWith("not valid JSON at column 1: ");
+    }
+
+    @Test
     void countsLinesInsideARow() {
         RowException e =
                 catchThrowableOfType(

@@ -1,0 +1,108 @@
+package io.github.baichuanreward.cli;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** Where rows are read and written. */
+final class FileOptions {
+
+    private static final String STANDARD = "-";
+
+    @Option(
+            names = "--input",
+            order = -7,
+            paramLabel = "FILE",
+            description = "Rows: a .jsonl or .json file, or - for JSON lines on standard input.")
+    private @Nullable String input;
+
+    @Option(
+            names = "--output",
+            order = -6,
+            paramLabel = "FILE",
+            description =
+                    "Where the rows go: a .jsonl or .json file, which is replaced, or - for JSON"
+                            + " lines on standard output.")
+    private @Nullable String output;
+
+    boolean hasInput() {
+        return input != null;
+    }
+
+    boolean hasOutput() {
+        return output != null;
+    }
+
+    /**
+     * Checks the names before anything costly begins.
+     *
+     * @throws UsageException if a name ends in nothing known, or both are the same file
+     */
+    void check() throws IOException {
+        if (input != null) {
+            RowFormat.of(input);
+        }
+        if (output == null) {
+            return;
+        }
+        RowFormat.of(output);
+        if (input != null && !input.equals(STANDARD) && !output.equals(STANDARD)) {
+            Path from = Path.of(input);
+            Path to = Path.of(output);
+            if (Files.exists(from) && Files.exists(to) && Files.isSameFile(from, to)) {
+                throw new UsageException(
+                        "--output " + output + " is the input file; write to another one");
+            }
+        }
+        if (Files.isDirectory(Path.of(output))) {
+            throw new UsageException("--output " + output + " is a directory; name a file in it");
+        }
+    }
+
+    /** What the user reads about a bad row of the input, and about the rows before it. */
+    FailureException failure(RowException e, long rowsBefore) {
+        String from = input == null || input.equals(STANDARD) ? "standard input" : input;
+        String to = output == null || output.equals(STANDARD) ? "standard output" : output;
+        String before = rowsBefore == 1 ? "The row" : "The " + rowsBefore + " rows";
+        return new FailureException(
+                "%s, line %d: %s%n%s"
+                        .formatted(
+                                from,
+                                e.line(),
+                                e.reason(),
+                                rowsBefore == 0
+                                        ? "No row was written."
+                                        : before + " before it went to " + to + "."),
+                e);
+    }
+
+    /** Opens the input; standard input where none is named. */
+    RowReader openInput(Streams streams) throws IOException {
+        String name = input == null ? STANDARD : input;
+        InputStream in = name.equals(STANDARD) ? streams.in() : Files.newInputStream(Path.of(name));
+        return RowReader.of(in, RowFormat.of(name));
+    }
+
+    /** Opens the output and replaces what it held; standard output where none is named. */
+    RowWriter openOutput(Streams streams) throws IOException {
+        String name = output == null ? STANDARD : output;
+        OutputStream out =
+                name.equals(STANDARD) ? streams.out() : Files.newOutputStream(Path.of(name));
+        return new RowWriter(out, RowFormat.of(name));
+    }
+
+    /** Rows of the input, or -1 where it can be read only once. */
+    long countRows() throws IOException {
+        if (input == null || !Files.isRegularFile(Path.of(input))) {
+            return -1;
+        }
+        try (RowReader reader =
+                RowReader.of(Files.newInputStream(Path.of(input)), RowFormat.of(input))) {
+            return reader.count();
+        }
+    }
+}

@@ -1,0 +1,113 @@
+package io.github.baichuanreward.cli;
+
+import io.github.baichuanreward.LoadOptions;
+import io.github.baichuanreward.RewardModel;
+import io.github.baichuanreward.ScoringOptions;
+import io.github.baichuanreward.backend.Precision;
+import io.github.baichuanreward.cli.TextOptions.PositiveConverter;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
+
+/** Which model is loaded, and how it runs. */
+final class ModelOptions {
+
+    @Option(
+            names = {"--model_name_or_path", "--model"},
+            order = -10,
+            paramLabel = "DIR",
+            description =
+                    "Directory of the reward model: config.json, weights and tokenizer.model.")
+    private @Nullable Path model;
+
+    @Option(
+            names = "--backend",
+            paramLabel = "NAME",
+            converter = BackendConverter.class,
+            description = "auto, cpu or cuda (default: auto, a GPU where there is a usable one).")
+    private String backend = "auto";
+
+    @Option(
+            names = "--precision",
+            paramLabel = "NAME",
+            converter = PrecisionConverter.class,
+            description =
+                    "auto, float32, bfloat16, float16 or int8 (default: auto; float32 on a CPU).")
+    private Precision precision = Precision.AUTO;
+
+    @Option(
+            names = "--batch_tokens",
+            paramLabel = "N",
+            converter = PositiveConverter.class,
+            description = "Score at most N tokens at a time; more needs more memory.")
+    private @Nullable Integer batchTokens;
+
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            converter = PositiveConverter.class,
+            description = "Threads of the CPU backend (default: one per core).")
+    private @Nullable Integer threads;
+
+    @Nullable Path model() {
+        return model;
+    }
+
+    /**
+     * Loads the model of {@code directory} as the options say.
+     *
+     * @throws IOException if the directory holds no usable reward model
+     */
+    RewardModel load(Path directory, ScoringOptions scoring) throws IOException {
+        if (!Files.isDirectory(directory)) {
+            throw new FailureException(
+                    directory
+                            + ": no such directory; give one that holds a model, since none is downloaded");
+        }
+        LoadOptions options =
+                LoadOptions.defaults()
+                        .withBackend(backend)
+                        .withPrecision(precision)
+                        .withScoring(scoring);
+        if (batchTokens != null) {
+            options = options.withBatchTokens(batchTokens);
+        }
+        if (threads != null) {
+            options = options.withThreads(threads);
+        }
+        return RewardModel.load(directory, options);
+    }
+
+    /** Names of backends. */
+    static final class BackendConverter implements ITypeConverter<String> {
+        @Override
+        public String convert(String name) {
+            return switch (name) {
+                case "auto", "cpu", "cuda" -> name;
+                default ->
+                        throw new TypeConversionException(
+                                "'" + name + "' is no backend; known are auto, cpu and cuda");
+            };
+        }
+    }
+
+    /** Names of precisions, in lower case. */
+    static final class PrecisionConverter implements ITypeConverter<Precision> {
+        @Override
+        public Precision convert(String name) {
+            for (Precision precision : Precision.values()) {
+                if (precision.name().toLowerCase(Locale.ROOT).equals(name)) {
+                    return precision;
+                }
+            }
+            throw new TypeConversionException(
+                    "'%s' is no precision; known are auto, float32, bfloat16, float16 and int8"
+                            .formatted(name));
+        }
+    }
+}

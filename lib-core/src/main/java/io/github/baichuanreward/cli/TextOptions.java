@@ -1,0 +1,72 @@
+package io.github.baichuanreward.cli;
+
+import io.github.baichuanreward.ScoringOptions;
+import io.github.baichuanreward.text.PromptTemplate;
+import java.util.Locale;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
+
+/** How prompts and answers become token ids. */
+final class TextOptions {
+
+    @Option(
+            names = "--template",
+            paramLabel = "NAME",
+            converter = TemplateConverter.class,
+            description =
+                    "How prompt and answer become one text: default, baichuan, vanilla or raw"
+                            + " (default: default, which most reward models were trained with).")
+    private PromptTemplate template = PromptTemplate.DEFAULT;
+
+    @Option(
+            names = "--max_source_length",
+            paramLabel = "N",
+            converter = PositiveConverter.class,
+            description =
+                    "Cut the prompt to N token ids (default: never cut; too long is an error).")
+    private int maxSourceLength = ScoringOptions.UNLIMITED;
+
+    @Option(
+            names = "--max_target_length",
+            paramLabel = "N",
+            converter = PositiveConverter.class,
+            description =
+                    "Cut the answer to N token ids, the final one included (default: never cut).")
+    private int maxTargetLength = ScoringOptions.UNLIMITED;
+
+    ScoringOptions scoring() {
+        return ScoringOptions.defaults()
+                .withTemplate(template)
+                .withMaxSourceLength(maxSourceLength)
+                .withMaxTargetLength(maxTargetLength);
+    }
+
+    /** Names of templates, as {@link PromptTemplate#named} knows them. */
+    static final class TemplateConverter implements ITypeConverter<PromptTemplate> {
+        @Override
+        public PromptTemplate convert(String name) {
+            try {
+                return PromptTemplate.named(name.toLowerCase(Locale.ROOT));
+            } catch (IllegalArgumentException e) {
+                throw new TypeConversionException(String.valueOf(e.getMessage()));
+            }
+        }
+    }
+
+    /** Whole numbers from 1. */
+    static final class PositiveConverter implements ITypeConverter<Integer> {
+        @Override
+        public Integer convert(String text) {
+            try {
+                int value = Integer.parseInt(text);
+                if (value >= 1) {
+                    return value;
+                }
+            } catch (NumberFormatException e) {
+                throw new TypeConversionException("'" + text + "' is not a whole number from 1");
+            }
+            throw new TypeConversionException("'" + text + "' is not a whole number from 1");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+package io.github.baichuanreward.cli;
+
+import static io.github.baichuanreward.cli.CommandLineRun.MODEL;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.baichuanreward.cli.StandardOutput.ReaderGoneException;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class MainTest {
+
+    @Test
+    void asksForACommand() {
+        assertThat(CommandLineRun.of())
+                .isEqualTo(
+                        new CommandLineRun(
+                                2,
+                                "",
+                                """
+                                reward: a command is missing: score or tokenize
+                                See ./reward --help
+                                """));
+    }
+
+    @Test
+    void refusesUnknownCommands() {
+        CommandLineRun run = CommandLineRun.of("rewind");
+        assertThat(run.status()).isEqualTo(2);
+        assertThat(run.err())
+                .isEqualTo(
+                        "reward: Unmatched argument at index 0: 'rewind'\nSee ./reward --help\n");
+    }
+
+    @Test
+    void helpsOnStandardOutput() {
+        CommandLineRun run = CommandLineRun.of("--help");
+        assertThat(run.status()).isZero();
+        assertThat(run.out()).startsWith("Usage: reward ").contains("score", "tokenize");
+        assertThat(run.err()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"score", "tokenize"})
+    void helpsWithEachCommand(String command) {
+        CommandLineRun run = CommandLineRun.of(command, "--help");
+        assertThat(run.status()).isZero();
+        assertThat(run.out())
+                .startsWith("Usage: reward " + command)
+                .contains("--model_name_or_path", "--input", "--output", "--quiet", "--stacktrace")
+                .contains("--template", "--max_source_length", "--max_target_length");
+        assertThat(run.out().lines()).allSatisfy(line -> assertThat(line.length()).isLessThan(101));
+    }
+
+    @Test
+    void saysItsVersionAndThatOfJava() {
+        CommandLineRun run = CommandLineRun.of("--version");
+        assertThat(run.status()).isZero();
+        assertThat(run.outLines())
+                .hasSize(2)
+                .satisfiesExactly(
+                        own -> assertThat(own).startsWith("baichuan-reward "),
+                        java -> assertThat(java).isEqualTo("Java " + Runtime.version()));
+    }
+
+    @Test
+    void showsATraceOnlyWhenAskedFor() {
+        String[] args = {"score", "--model", "/nowhere", "--input", "/nowhere.jsonl"};
+        assertThat(CommandLineRun.of(args).err()).doesNotContain("\tat ");
+        String[] asked = {
+            "score", "--model", "/nowhere", "--input", "/nowhere.jsonl", "--stacktrace"
+        };
+        CommandLineRun run = CommandLineRun.of(asked);
+        assertThat(run.status()).isEqualTo(1);
+        assertThat(run.err())
+                .startsWith("reward: /nowhere.jsonl: no such file or directory\n")
+                .contains("NoSuchFileException", "\tat ", "ScoreCommand");
+    }
+
+    @Test
+    void endsQuietlyWhenNobodyReadsItsOutput() {
+        OutputStream gone =
+                new OutputStream() {
+                    @Override
+                    public void write(int b) throws IOException {
+                        throw new ReaderGoneException(new IOException("Broken pipe"));
+                    }
+                };
+        ByteArrayOutputStream err = new ByteArrayOutputStream();
+        byte[] rows = "{\"input_ids\": [5]}\n".getBytes(StandardCharsets.UTF_8);
+        String[] args = {"score", "--model", MODEL, "--input", "-"};
+        assertThat(Main.run(args, new ByteArrayInputStream(rows), gone, err)).isEqualTo(1);
+        assertThat(err.toString(StandardCharsets.UTF_8)).isEmpty();
+    }
+
+    @Test
+    void saysWhenItsOutputCannotBeWritten() {
+        OutputStream full =
+                new OutputStream() {
+                    @Override
+                    public void write(int b) throws IOException {
+                        throw new IOException("standard output: No space left on device");
+                    }
+                };
+        ByteArrayOutputStream err = new ByteArrayOutputStream();
+        byte[] rows = "{\"input_ids\": [5]}\n".getBytes(StandardCharsets.UTF_8);
+        String[] args = {"score", "--model", MODEL, "--input", "-"};
+        assertThat(Main.run(args, new ByteArrayInputStream(rows), full, err)).isEqualTo(1);
+        assertThat(err.toString(StandardCharsets.UTF_8))
+                .isEqualTo("reward: standard output: No space left on device\n");
+    }
+
+    @Test
+    void refusesArgumentsThatTheLocaleHasLost() {
+        String encoding = System.getProperty("sun.jnu.encoding");
+        String[] args = {"score", "--prompt", "\uFFFD\uFFFD\uFFFD", "--answer", "a"};
+        try {
+            System.setProperty("sun.jnu.encoding", "ANSI_X3.4-1968");
+            assertThat(CommandLineRun.of(args))
+                    .isEqualTo(
+                            new CommandLineRun(
+                                    2,
+                                    "",
+                                    """
+                                    reward: an argument has characters that the locale's character set lacks
+                                    Set LC_ALL=C.UTF-8, or put the texts into a file for --input.
+                                    """));
+            System.setProperty("sun.jnu.encoding", "UTF-8");
+            assertThat(CommandLineRun.of(args).err()).contains("--model_name_or_path is missing");
+        } finally {
+            System.setProperty("sun.jnu.encoding", encoding);
+        }
+    }
+
+    @Test
+    void writesUtf8WhateverThePlatformsEncoding() {
+        CommandLineRun run = CommandLineRun.of("score", "--model", MODEL, "--input", "/猫/中.jsonl");
+        assertThat(run.err()).contains("/猫/中.jsonl");
+    }
+}
