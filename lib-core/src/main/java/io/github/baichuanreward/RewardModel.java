@@ -154,13 +154,13 @@ public final class RewardModel implements AutoCloseable {
     /**
      * The token ids that {@link #score(List)} would score.
      *
-     * @throws ItemException as {@link #score(List)}, but for lengths
+     * @throws ItemException as {@link #score(List)} for item 0
      * @throws IllegalStateException if this model is closed
      * @throws UncheckedIOException if {@code tokenizer.model} is missing, damaged or another
      *     model's
      */
     public int[] encode(PromptAnswer item) {
-        return encodeText(0, item).ids();
+        return encodeItem(0, item).ids();
     }
 
     /** Most tokens of one batch: lists are computed in pieces of about this size. */
@@ -196,29 +196,27 @@ public final class RewardModel implements AutoCloseable {
     }
 
     private EncodedAnswer encodeItem(int index, PromptAnswer item) {
-        EncodedAnswer encoded = encodeText(index, item);
-        requireLength(index, encoded.ids().length, encoded.promptTokens());
-        return encoded;
-    }
-
-    private EncodedAnswer encodeText(int index, PromptAnswer item) {
         List<String> dialogue = new ArrayList<>(2 * item.history().size() + 1);
         for (PromptAnswer.Turn turn : item.history()) {
             dialogue.add(turn.prompt());
             dialogue.add(turn.answer());
         }
         dialogue.add(item.prompt());
+        EncodedAnswer encoded;
         try {
-            return scoring.template()
-                    .encode(
-                            tokenizer(),
-                            dialogue,
-                            item.answer(),
-                            scoring.maxSourceLength(),
-                            scoring.maxTargetLength());
+            encoded =
+                    scoring.template()
+                            .encode(
+                                    tokenizer(),
+                                    dialogue,
+                                    item.answer(),
+                                    scoring.maxSourceLength(),
+                                    scoring.maxTargetLength());
         } catch (IllegalArgumentException e) {
             throw new ItemException(index, e);
         }
+        requireLength(index, encoded.ids().length, encoded.promptTokens());
+        return encoded;
     }
 
     private void requireIds(int index, int[] ids) {
