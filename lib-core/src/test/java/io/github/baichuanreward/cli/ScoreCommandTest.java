@@ -362,6 +362,11 @@ class ScoreCommandTest {
         CommandLineRun tooLong =
                 CommandLineRun.withInput(row, "score", "--model", MODEL, "--input", "-");
         assertThat(tooLong.status()).isEqualTo(1);
+        assertThat(tooLong.err())
+                .containsPattern("line 1: \\d+ tokens \\(prompt \\d+, answer 5002\\)")
+                .contains("the model allows 4096 (model_max_length)")
+                .contains("set max_source_length and max_target_length to have it cut")
+                .endsWith("No row was written.\n");
         assertThat(scored(row, "5000", "--max_source_length", "20", "--max_target_length", "10"))
                 .contains("\"reward\": ");
     }
