@@ -3,6 +3,7 @@ package io.github.baichuanreward.cpu;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 
@@ -38,18 +39,22 @@ final class Workers implements AutoCloseable {
      * @param count threads in all, at least 1; the caller is one of them
      */
     Workers(int count) {
+        this(count, daemons());
+    }
+
+    Workers(int count, ThreadFactory factory) {
         this.count = count;
+        this.helpers = Executors.newFixedThreadPool(Math.max(1, count - 1), factory);
+    }
+
+    private static ThreadFactory daemons() {
         AtomicInteger number = new AtomicInteger();
-        this.helpers =
-                Executors.newFixedThreadPool(
-                        Math.max(1, count - 1),
-                        task -> {
-                            Thread thread =
-                                    new Thread(task, "reward-cpu-" + number.incrementAndGet());
-                            // A model that was never closed must not keep the application alive.
-                            thread.setDaemon(true);
-                            return thread;
-                        });
+        return task -> {
+            Thread thread = new Thread(task, "reward-cpu-" + number.incrementAndGet());
+            // A model that was never closed must not keep the application alive.
+            thread.setDaemon(true);
+            return thread;
+        };
     }
 
     /** How many threads there are. */
@@ -60,23 +65,35 @@ final class Workers implements AutoCloseable {
     /**
      * Runs tasks {@code 0 <= task < tasks} and returns when all have ended.
      *
-     * @throws RuntimeException or Error that a task threw; the others then end where they are
+     * @throws RuntimeException or Error that a task threw, or that starting a thread did; the
+     *     others then end with the task that they are at
      */
     void run(int tasks, Task task) {
         AtomicInteger next = new AtomicInteger();
         AtomicReference<Throwable> failure = new AtomicReference<>();
-        int helping = Math.min(count, tasks) - 1;
-        CountDownLatch done = new CountDownLatch(Math.max(0, helping));
-        for (int h = 1; h <= helping; h++) {
-            int worker = h;
-            helpers.execute(
-                    () -> {
-                        drain(worker, tasks, task, next, failure);
-                        done.countDown();
-                    });
+        int helping = Math.max(0, Math.min(count, tasks) - 1);
+        CountDownLatch done = new CountDownLatch(helping);
+        int asked = 0;
+        try {
+            while (asked < helping) {
+                int worker = asked + 1;
+                helpers.execute(
+                        () -> {
+                            drain(worker, tasks, task, next, failure);
+                            done.countDown();
+                        });
+                asked++;
+            }
+            drain(0, tasks, task, next, failure);
+        } finally {
+            // Where a thread could not be started, those before it still write to the caller's
+            // arrays.
+            next.set(tasks);
+            for (int missing = asked; missing < helping; missing++) {
+                done.countDown();
+            }
+            await(done);
         }
-        drain(0, tasks, task, next, failure);
-        await(done);
         Throwable thrown = failure.get();
         if (thrown instanceof RuntimeException e) {
             throw e;

@@ -3,6 +3,7 @@ package io.github.baichuanreward.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.junit.jupiter.api.Test;
@@ -67,6 +68,64 @@ class WorkersTest {
     }
 
     @Test
+    void carriesAnErrorOfAHelperToTheCaller() {
+        try (Workers workers = new Workers(2)) {
+            assertThatThrownBy(
+                            () ->
+                                    workers.run(
+                                            2,
+                                            (worker, task) -> {
+                                                if (worker == 1) {
+                                                    throw new OutOfMemoryError("in a helper");
+                                                }
+                                                // Leaves the other task to the helper.
+                                                sleep(200);
+                                            }))
+                    .isInstanceOf(OutOfMemoryError.class)
+                    .hasMessage("in a helper");
+        }
+    }
+
+    /** Or a helper would go on writing to arrays that the caller uses again. */
+    @Test
+    void noTaskRunsOnAfterAThreadCouldNotBeStarted() {
+        AtomicInteger started = new AtomicInteger();
+        AtomicInteger running = new AtomicInteger();
+        ThreadFactory second =
+                task ->
+                        new Thread(task) {
+                            @Override
+                            public synchronized void start() {
+                                if (started.incrementAndGet() == 2) {
+                                    throw new OutOfMemoryError("unable to create native thread");
+                                }
+                                super.start();
+                            }
+                        };
+        try (Workers workers = new Workers(3, second)) {
+            assertThatThrownBy(
+                            () ->
+                                    workers.run(
+                                            100,
+                                            (worker, task) -> {
+                                                running.incrementAndGet();
+                                                sleep(20);
+                                                running.decrementAndGet();
+                                            }))
+                    .isInstanceOf(OutOfMemoryError.class)
+                    .hasMessage("unable to create native thread");
+            for (int look = 0; look < 10; look++) {
+                assertThat(running).hasValue(0);
+                sleep(5);
+            }
+
+            AtomicInteger runs = new AtomicInteger();
+            workers.run(10, (worker, task) -> runs.incrementAndGet());
+            assertThat(runs).hasValue(10);
+        }
+    }
+
+    @Test
     void finishesAndKeepsTheInterruptOfItsCaller() {
         try (Workers workers = new Workers(2)) {
             AtomicInteger runs = new AtomicInteger();
@@ -74,6 +133,14 @@ class WorkersTest {
             workers.run(50, (worker, task) -> runs.incrementAndGet());
             assertThat(Thread.interrupted()).isTrue();
             assertThat(runs).hasValue(50);
+        }
+    }
+
+    private static void sleep(int milliseconds) {
+        try {
+            Thread.sleep(milliseconds);
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
         }
     }
 }
