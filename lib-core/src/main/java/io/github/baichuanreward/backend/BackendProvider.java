@@ -67,7 +67,9 @@ public interface BackendProvider {
      */
     static Backend select(String wanted, BackendRequest request) throws IOException {
         List<BackendProvider> providers = new ArrayList<>();
-        ServiceLoader.load(BackendProvider.class).forEach(providers::add);
+        // Not the thread's class loader: in pools and containers it may see none of these.
+        ServiceLoader.load(BackendProvider.class, BackendProvider.class.getClassLoader())
+                .forEach(providers::add);
         return select(wanted, request, providers);
     }
 
@@ -90,7 +92,8 @@ public interface BackendProvider {
             }
             if (suitability.fit() == Fit.TOO_SMALL) {
                 if (wanted.equals("auto")) {
-                    throw new BackendException(reason);
+                    others.add(reason);
+                    throw new BackendException(String.join("; ", others));
                 }
                 log.warn(reason);
             }

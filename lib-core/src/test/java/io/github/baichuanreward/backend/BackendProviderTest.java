@@ -54,6 +54,13 @@ class BackendProviderTest {
     }
 
     @Test
+    void tellsWhyThereIsNoGpuWhereTheCpuIsTooSmall() {
+        assertThatThrownBy(() -> select("auto", provider("cpu", 0, Fit.TOO_SMALL), gpu(Fit.ABSENT)))
+                .isInstanceOf(BackendException.class)
+                .hasMessage("cuda: because ABSENT; cpu: because TOO_SMALL");
+    }
+
+    @Test
     void aNameForcesABackendThatLooksTooSmall() throws IOException {
         assertThat(select("cpu", provider("cpu", 0, Fit.TOO_SMALL), gpu(Fit.USABLE)))
                 .isEqualTo("cpu");
@@ -87,6 +94,19 @@ class BackendProviderTest {
     void theCpuIsOnTheClassPath() throws IOException {
         try (Backend backend = BackendProvider.select("auto", request)) {
             assertThat(backend.description()).startsWith("cpu: float32");
+        }
+    }
+
+    /** Threads of pools and of containers often have a class loader that sees no library. */
+    @Test
+    void theThreadsClassLoaderDoesNotMatter() throws IOException {
+        Thread thread = Thread.currentThread();
+        ClassLoader before = thread.getContextClassLoader();
+        thread.setContextClassLoader(new ClassLoader(null) {});
+        try (Backend backend = BackendProvider.select("auto", request)) {
+            assertThat(backend.description()).startsWith("cpu: ");
+        } finally {
+            thread.setContextClassLoader(before);
         }
     }
 
