@@ -8,9 +8,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The tensors of a Baichuan reward model by their place in the model: names, shapes and layers are
@@ -90,6 +90,13 @@ public final class BaichuanWeights {
     public static BaichuanWeights open(Path directory) throws CheckpointException {
         BaichuanConfig config = BaichuanConfig.read(directory);
         Checkpoint checkpoint = Checkpoint.open(directory);
+        int tensors = checkpoint.names().size();
+        if (config.layers() > tensors) {
+            // A senseless number would fill the heap with the names of what is missing.
+            throw new CheckpointException(
+                    "%s: holds %d tensors, but config.json says num_hidden_layers is %d"
+                            .formatted(checkpoint.path(), tensors, config.layers()));
+        }
         Finder finder = new Finder(checkpoint);
         int hidden = config.hidden();
         int intermediate = config.intermediate();
@@ -162,14 +169,13 @@ public final class BaichuanWeights {
         private final Checkpoint checkpoint;
         private final Set<String> used = new LinkedHashSet<>();
         private final List<String> problems = new ArrayList<>();
-        private @Nullable Tensor any;
 
         Finder(Checkpoint checkpoint) {
             this.checkpoint = checkpoint;
         }
 
         /** The tensor, or after a problem any tensor at all: {@link #finish} then throws. */
-        Tensor find(String name, long... shape) throws CheckpointException {
+        Tensor find(String name, long... shape) {
             String stored = checkpoint.find(name) != null ? name : WRAPPED + name;
             Tensor tensor = checkpoint.find(stored);
             if (tensor == null) {
@@ -177,7 +183,6 @@ public final class BaichuanWeights {
                 return anyTensor();
             }
             used.add(stored);
-            any = tensor;
             if (!Arrays.equals(tensor.shape(), shape)) {
                 problems.add(
                         "%s has shape %s, config.json says %s"
@@ -206,14 +211,9 @@ public final class BaichuanWeights {
             }
         }
 
-        private Tensor anyTensor() throws CheckpointException {
-            if (any == null) {
-                any = checkpoint.names().stream().findFirst().map(checkpoint::find).orElse(null);
-            }
-            if (any == null) {
-                throw new CheckpointException(checkpoint.path() + ": holds no tensors");
-            }
-            return any;
+        /** There is one, because there are at least as many tensors as layers. */
+        private Tensor anyTensor() {
+            return Objects.requireNonNull(checkpoint.find(checkpoint.names().iterator().next()));
         }
 
         private String message() {

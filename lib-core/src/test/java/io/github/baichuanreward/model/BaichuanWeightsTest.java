@@ -73,6 +73,18 @@ class BaichuanWeightsTest {
     }
 
     @Test
+    void refusesMoreLayersThanThereAreTensors() throws IOException {
+        new TinyModel(1).config("num_hidden_layers", 2_000_000_000).write(directory);
+
+        assertThatThrownBy(() -> BaichuanWeights.open(directory))
+                .isInstanceOf(CheckpointException.class)
+                .hasMessage(
+                        directory.resolve("model.safetensors")
+                                + ": holds 18 tensors, but config.json says num_hidden_layers is"
+                                + " 2000000000");
+    }
+
+    @Test
     void doesNotLookAtTheLanguageModelHead() throws IOException {
         new TinyModel(1).tensor("lm_head.weight", 3).write(directory);
         long with = BaichuanWeights.open(directory).bytes();
