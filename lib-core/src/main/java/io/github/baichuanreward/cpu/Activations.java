@@ -40,6 +40,11 @@ final class Activations {
         return Integer.MAX_VALUE / Math.max(3 * config.hidden(), config.intermediate());
     }
 
+    /** Bytes of all arrays for a number of tokens. */
+    static long bytes(BaichuanConfig config, int tokens) {
+        return tokens * (24L * config.hidden() + 8L * config.intermediate());
+    }
+
     /** How many tokens there is room for. */
     int tokens() {
         return tokens;

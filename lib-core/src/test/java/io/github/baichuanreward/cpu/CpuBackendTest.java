@@ -11,6 +11,7 @@ import io.github.baichuanreward.backend.BackendException;
 import io.github.baichuanreward.backend.BackendProvider;
 import io.github.baichuanreward.backend.BackendRequest;
 import io.github.baichuanreward.backend.Precision;
+import io.github.baichuanreward.batch.PackedBatch;
 import io.github.baichuanreward.model.BaichuanWeights;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -57,6 +58,26 @@ class CpuBackendTest extends BackendContract {
         assertThatThrownBy(() -> CpuBackend.open(request))
                 .isInstanceOf(BackendException.class)
                 .hasMessage("cpu: 30000000 tokens in a batch; this model allows at most 29826161");
+    }
+
+    @Test
+    void refusesASequenceBeyondTheSizeOfAnArray() throws IOException {
+        try (CpuBackend backend = CpuBackend.open(request(Precision.AUTO, List.of(), 0))) {
+            assertThatThrownBy(() -> backend.activationsFor(30_000_000))
+                    .isInstanceOf(BackendException.class)
+                    .hasMessage(
+                            "cpu: 30000000 tokens in a batch; this model allows at most 29826161");
+        }
+    }
+
+    @Test
+    void closingLetsTheActivationsGo() throws IOException {
+        CpuBackend backend = CpuBackend.open(request(Precision.AUTO, List.of(), 0));
+        backend.score(PackedBatch.pack(List.of(new int[] {1, 2, 3}), 10).get(0));
+        assertThat(backend.activationsFor(0).tokens()).isEqualTo(3);
+
+        backend.close();
+        assertThat(backend.activationsFor(0).tokens()).isZero();
     }
 
     @Test

@@ -1,0 +1,63 @@
+package io.github.baichuanreward.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.baichuanreward.TinyModel;
+import io.github.baichuanreward.backend.BackendException;
+import io.github.baichuanreward.backend.BackendRequest;
+import io.github.baichuanreward.backend.Precision;
+import io.github.baichuanreward.model.BaichuanWeights;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A heap has a size when a process starts, so the small one is a process of its own. */
+class HeapTest {
+
+    @TempDir Path directory;
+
+    @Test
+    void growsWithoutHoldingTheOldAndNamesTheHeapWhereItIsTooSmall() throws Exception {
+        new TinyModel(1).write(directory);
+        ProcessBuilder builder =
+                new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-XX:+UseG1GC",
+                        "-Xmx84m",
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        HeapTest.class.getName(),
+                        directory.toString());
+        builder.redirectError(ProcessBuilder.Redirect.INHERIT);
+        Process process = builder.start();
+        byte[] output = process.getInputStream().readAllBytes();
+
+        assertThat(process.waitFor()).isZero();
+        assertThat(new String(output, StandardCharsets.UTF_8).lines())
+                .containsExactly(
+                        "40000",
+                        "60000",
+                        "cpu: a batch of 200000 tokens needs 170 MiB of the Java heap, whose limit"
+                                + " is 84 MiB; raise it (-Xmx), or lower batchTokens or the lengths"
+                                + " of the texts",
+                        "60000");
+    }
+
+    /** Asks for rooms of 34, 51 and 170 MiB: directory. */
+    public static void main(String[] args) throws IOException {
+        BaichuanWeights weights = BaichuanWeights.open(Path.of(args[0]));
+        BackendRequest request = new BackendRequest(weights, Precision.AUTO, List.of(), 0, 1);
+        try (CpuBackend backend = CpuBackend.open(request)) {
+            for (int tokens : new int[] {40_000, 60_000, 200_000, 60_000}) {
+                try {
+                    System.out.println(backend.activationsFor(tokens).tokens());
+                } catch (BackendException e) {
+                    System.out.println(e.getMessage());
+                }
+            }
+        }
+    }
+}
