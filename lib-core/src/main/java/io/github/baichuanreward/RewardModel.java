@@ -113,9 +113,9 @@ public final class RewardModel implements AutoCloseable {
      *
      * @param items answers with their prompts; may be empty
      * @return one score an item
-     * @throws ItemException if an item has an empty answer, is longer than the model allows (names
-     *     both lengths), is not valid Unicode, does not go with the template, or has no finite
-     *     reward
+     * @throws ItemException if an item is null, has an empty answer, is longer than the model
+     *     allows (names both lengths), is not valid Unicode, does not go with the template, or has
+     *     no finite reward
      * @throws IllegalStateException if this model is closed
      * @throws UncheckedIOException if {@code tokenizer.model} is missing, damaged or another
      *     model's
@@ -139,7 +139,7 @@ public final class RewardModel implements AutoCloseable {
      * @param sequences ids of the model's vocabulary, each sequence with at least one; the arrays
      *     are not changed
      * @return one score a sequence, in the order given
-     * @throws ItemException if a sequence is empty, longer than the model allows, holds an id
+     * @throws ItemException if a sequence is null, empty, longer than the model allows, holds an id
      *     outside the vocabulary, or has no finite reward
      * @throws IllegalStateException if this model is closed
      * @throws BackendException if the device fails; this model is then unusable and must be closed
@@ -196,6 +196,7 @@ public final class RewardModel implements AutoCloseable {
     }
 
     private EncodedAnswer encodeItem(int index, PromptAnswer item) {
+        requireItem(index, item);
         List<String> dialogue = new ArrayList<>(2 * item.history().size() + 1);
         for (PromptAnswer.Turn turn : item.history()) {
             dialogue.add(turn.prompt());
@@ -220,6 +221,7 @@ public final class RewardModel implements AutoCloseable {
     }
 
     private void requireIds(int index, int[] ids) {
+        requireItem(index, ids);
         if (ids.length == 0) {
             throw new ItemException(index, "no token ids; there is nothing to score");
         }
@@ -236,6 +238,12 @@ public final class RewardModel implements AutoCloseable {
                         "id %d at position %d is outside the vocabulary of %d"
                                 .formatted(ids[t], t, config.vocabulary()));
             }
+        }
+    }
+
+    private static void requireItem(int index, @Nullable Object item) {
+        if (item == null) {
+            throw new ItemException(index, "is null");
         }
     }
 

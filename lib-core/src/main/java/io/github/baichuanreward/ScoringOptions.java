@@ -17,6 +17,16 @@ public record ScoringOptions(PromptTemplate template, int maxSourceLength, int m
     /** No limit: what is longer than the model allows is an error, not cut. */
     public static final int UNLIMITED = PromptTemplate.UNLIMITED;
 
+    /**
+     * Checks the limits.
+     *
+     * @throws IllegalArgumentException if a limit is too small, or if the template has no place to
+     *     cut; names the limit
+     */
+    public ScoringOptions {
+        template.requireLimits(maxSourceLength, maxTargetLength);
+    }
+
     /** LLaMA-Efficient-Tuning's default template, and nothing is ever cut. */
     public static ScoringOptions defaults() {
         return new ScoringOptions(PromptTemplate.DEFAULT, UNLIMITED, UNLIMITED);

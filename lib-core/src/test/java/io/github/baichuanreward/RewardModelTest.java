@@ -12,6 +12,8 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -145,6 +147,18 @@ class RewardModelTest {
                             "item 1: \\d+ tokens \\(prompt \\d+, answer \\d+\\); the model allows"
                                     + " \\d+ \\(model_max_length\\)\\. Shorten it, or set"
                                     + " max_source_length and max_target_length to have it cut");
+        }
+    }
+
+    @Test
+    void namesAnItemThatIsNull() throws IOException {
+        try (RewardModel model = tiny()) {
+            assertThatThrownBy(() -> model.score(Collections.singletonList(null)))
+                    .isInstanceOf(ItemException.class)
+                    .hasMessage("item 0: is null");
+            assertThatThrownBy(() -> model.scoreIds(Arrays.asList(new int[] {1}, null)))
+                    .isInstanceOf(ItemException.class)
+                    .hasMessage("item 1: is null");
         }
     }
 
@@ -300,6 +314,17 @@ class RewardModelTest {
         assertThatThrownBy(() -> LoadOptions.defaults().withBatchTokens(-5))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("batchTokens is -5");
+    }
+
+    /** They are wrong for every item, so no item is to blame. */
+    @Test
+    void refusesLimitsThatCannotBeKept() {
+        assertThatThrownBy(() -> ScoringOptions.defaults().withMaxSourceLength(0))
+                .isExactlyInstanceOf(IllegalArgumentException.class)
+                .hasMessage("maxSourceLength is 0; it must be at least 1");
+        assertThatThrownBy(() -> ScoringOptions.defaults().withMaxTargetLength(1))
+                .isExactlyInstanceOf(IllegalArgumentException.class)
+                .hasMessageStartingWith("maxTargetLength is 1; it must be at least 2");
     }
 
     private static void assertIds(RewardModel model, List<int[]> sequences, String message) {

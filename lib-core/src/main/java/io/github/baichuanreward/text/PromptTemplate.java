@@ -92,7 +92,7 @@ public enum PromptTemplate {
             String answer,
             int maxSourceLength,
             int maxTargetLength) {
-        checkLimits(maxSourceLength, maxTargetLength);
+        requireLimits(maxSourceLength, maxTargetLength);
         checkTexts(dialogue, answer);
         int[] answerIds = tokenizer.encode(answer);
         if (answerIds.length == 0) {
@@ -162,7 +162,12 @@ public enum PromptTemplate {
         return new int[] {id.getAsInt()};
     }
 
-    private void checkLimits(int maxSourceLength, int maxTargetLength) {
+    /**
+     * Checks limits before there is anything to encode.
+     *
+     * @throws IllegalArgumentException if a limit is too small or not possible with this template
+     */
+    public void requireLimits(int maxSourceLength, int maxTargetLength) {
         if (maxSourceLength < 1) {
             throw new IllegalArgumentException(
                     "maxSourceLength is %d; it must be at least 1".formatted(maxSourceLength));
