@@ -49,7 +49,10 @@ public final class RewardModel implements AutoCloseable {
     private final BaichuanConfig config;
     private final ScoringOptions scoring;
     private final Backend backend;
-    private final ReentrantLock lock = new ReentrantLock();
+
+    /** Fair, or a caller's long list would keep the others waiting, and {@link #close} too. */
+    private final ReentrantLock lock = new ReentrantLock(true);
+
     private volatile boolean closed;
     private volatile @Nullable Tokenizer tokenizer;
 
