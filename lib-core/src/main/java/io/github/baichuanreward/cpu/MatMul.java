@@ -27,6 +27,12 @@ final class MatMul {
     /** Rows of weights that are transposed together. */
     private static final int ROWS = 4;
 
+    /** Rows of {@code x} that meet a slice of a panel together, while it is in the first cache. */
+    private static final int BLOCK = 16;
+
+    /** Values of the inner dimension of one slice; whole fours. */
+    private static final int SLICE = 8;
+
     private final Workers workers;
     private final Scratch[] scratch;
 
@@ -75,7 +81,7 @@ final class MatMul {
          */
         private final float[][] panel = new float[DEPTH][WIDEST];
 
-        private final float[] sum = new float[WIDEST];
+        private final float[][] sums = new float[BLOCK][WIDEST];
         private float[] total = new float[0];
 
         void multiplyPanel(
@@ -88,9 +94,12 @@ final class MatMul {
             for (int k = 0; k < inner; k += DEPTH) {
                 int depth = Math.min(DEPTH, inner - k);
                 widen(w, first, width, k, depth);
-                for (int m = 0; m < rows; m++) {
-                    products(x, m * inner + k, width, depth);
-                    add(total, m * width, sum, width);
+                for (int m = 0; m < rows; m += BLOCK) {
+                    int block = Math.min(BLOCK, rows - m);
+                    products(x, m * inner + k, inner, block, width, depth);
+                    for (int r = 0; r < block; r++) {
+                        add(total, (m + r) * width, sums[r], width);
+                    }
                 }
             }
             for (int m = 0; m < rows; m++) {
@@ -133,14 +142,25 @@ final class MatMul {
             }
         }
 
-        /** {@code sum[n] = sum over i < depth of x[at + i] * panel[i][n]}. */
-        private void products(float[] x, int at, int width, int depth) {
-            Arrays.fill(sum, 0, width, 0);
-            int i = 0;
-            for (; i + 4 <= depth; i += 4) {
+        /** {@code sums[r][n] = sum over i < depth of x[at + r * inner + i] * panel[i][n]}. */
+        private void products(float[] x, int at, int inner, int block, int width, int depth) {
+            for (int r = 0; r < block; r++) {
+                Arrays.fill(sums[r], 0, width, 0);
+            }
+            for (int first = 0; first < depth; first += SLICE) {
+                int end = Math.min(first + SLICE, depth);
+                for (int r = 0; r < block; r++) {
+                    slice(sums[r], first, end, x, at + r * inner, width);
+                }
+            }
+        }
+
+        private void slice(float[] sum, int first, int end, float[] x, int at, int width) {
+            int i = first;
+            for (; i + 4 <= end; i += 4) {
                 four(sum, i, x, at + i, width);
             }
-            for (; i < depth; i++) {
+            for (; i < end; i++) {
                 float factor = x[at + i];
                 float[] line = panel[i];
                 for (int n = 0; n < width; n++) {
