@@ -92,16 +92,12 @@ class WorkersTest {
         AtomicInteger started = new AtomicInteger();
         AtomicInteger running = new AtomicInteger();
         ThreadFactory second =
-                task ->
-                        new Thread(task) {
-                            @Override
-                            public synchronized void start() {
-                                if (started.incrementAndGet() == 2) {
-                                    throw new OutOfMemoryError("unable to create native thread");
-                                }
-                                super.start();
-                            }
-                        };
+                task -> {
+                    if (started.incrementAndGet() == 2) {
+                        throw new OutOfMemoryError("unable to create native thread");
+                    }
+                    return new Thread(task);
+                };
         try (Workers workers = new Workers(3, second)) {
             assertThatThrownBy(
                             () ->
