@@ -186,9 +186,15 @@ final class Unpickler {
         Map<Object, Object> target = (Map<Object, Object>) map;
         for (int i = 0; i < items.size(); i += 2) {
             Object key = items.get(i);
-            // Other keys would have to be hashed, and a nested tuple can make that endless.
-            if (!(key instanceof String) && !(key instanceof Long)) {
-                throw error("uses " + TorchObjects.describe(key) + " as a key");
+            // Hashing a nested tuple can be endless, and numbers among strings of the same hash
+            // make
+            // a map quadratic: it cannot order the ones against the others.
+            if (!(key instanceof String)) {
+                throw error(
+                        "uses "
+                                + TorchObjects.describe(key)
+                                + " as a key, where the name of a tensor was expected; save the"
+                                + " state dict alone: torch.save(model.state_dict(), FILE)");
             }
             if (target.put(key, items.get(i + 1)) != null) {
                 throw error("sets key " + TorchObjects.describe(key) + " twice");

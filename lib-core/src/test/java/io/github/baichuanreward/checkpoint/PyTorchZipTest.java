@@ -577,7 +577,7 @@ class PyTorchZipTest {
     @Test
     void nameThatIsNotAString() throws IOException {
         ZipBuilder.torch(dictionary().number(3).number(4).op('s').stop()).write(path);
-        assertRefused("3", "name of a tensor");
+        assertRefused("\"archive/data.pkl\"", "uses 3 as a key", "name of a tensor");
     }
 
     @Test

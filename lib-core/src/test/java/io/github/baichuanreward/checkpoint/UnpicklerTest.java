@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -366,9 +367,46 @@ class UnpicklerTest {
     }
 
     @ParameterizedTest
-    @ValueSource(chars = {']', '}', ')', 'N'})
-    void keyThatIsNeitherStringNorNumber(char key) {
+    @ValueSource(chars = {']', '}', ')', 'N', 0x88})
+    void keyThatIsNotAString(char key) {
         assertRefused(protocol2().op('}').op(key).op('K', 1).op('s').stop(), "as a key");
+    }
+
+    @Test
+    void numberAsAKey() {
+        assertRefused(
+                protocol2().op('}').number(7).op('K', 1).op('s').stop(),
+                "uses 7 as a key",
+                "torch.save(model.state_dict(), FILE)");
+    }
+
+    /** Numbers and strings of one hash, where each string is compared with each number. */
+    @Test
+    @Timeout(5)
+    void keysOfOneHashTakeNoTime() throws CheckpointException {
+        int count = 1 << 15;
+        PickleBuilder numbersFirst = protocol2().op('}');
+        PickleBuilder strings = protocol2().op('}');
+        int hash = oneHash(0).hashCode();
+        for (long i = 0; i < count; i++) {
+            numbersFirst.number(i << 32 | Integer.toUnsignedLong((int) i ^ hash)).op('N').op('s');
+        }
+        for (int i = 0; i < count; i++) {
+            assertThat(oneHash(i).hashCode()).isEqualTo(hash);
+            numbersFirst.text(oneHash(i)).op('N').op('s');
+            strings.text(oneHash(i)).op('N').op('s');
+        }
+        assertThat((Map<?, ?>) read(strings.stop())).hasSize(count);
+        assertRefused(numbersFirst.stop(), "as a key");
+    }
+
+    /** The i-th of 2^15 strings that have the same hash. */
+    private static String oneHash(int i) {
+        StringBuilder text = new StringBuilder();
+        for (int bit = 0; bit < 15; bit++) {
+            text.append((i >> bit & 1) == 0 ? "Aa" : "BB");
+        }
+        return text.toString();
     }
 
     @Test
