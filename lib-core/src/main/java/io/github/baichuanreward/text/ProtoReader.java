@@ -73,13 +73,17 @@ final class ProtoReader {
         return new ProtoReader(file, data, start, position);
     }
 
-    /** Reads the current field, a text in UTF-8. */
-    String text() throws IOException {
+    /** Reads the current field, bytes of any meaning; not a copy. */
+    ByteBuffer bytes() throws IOException {
         require(BYTES);
         int start = length();
-        ByteBuffer bytes = ByteBuffer.wrap(data, start, position - start);
+        return ByteBuffer.wrap(data, start, position - start);
+    }
+
+    /** Reads the current field, a text in UTF-8. */
+    String text() throws IOException {
         try {
-            return StandardCharsets.UTF_8.newDecoder().decode(bytes).toString();
+            return StandardCharsets.UTF_8.newDecoder().decode(bytes()).toString();
         } catch (CharacterCodingException e) {
             throw malformed("text that is not UTF-8");
         }

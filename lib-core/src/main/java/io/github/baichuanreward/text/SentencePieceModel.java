@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The file is a protocol buffer: {@code pieces} (field 1, each with its text, score and type),
  * {@code trainer_spec} (field 2, with the special ids) and {@code normalizer_spec} (field 3).
- * Scores and normalisation are left to SentencePiece itself.
+ * Scores and normalisation are left to SentencePiece itself, once the table of characters in the
+ * third is known to be sound ({@link CharacterTable}).
  */
 final class SentencePieceModel {
 
@@ -93,7 +94,7 @@ final class SentencePieceModel {
                 case 1 -> pieces.add(Piece.read(model.message()));
                 case 2 -> eos = readEos(model.message(), eos);
                 case 3 -> {
-                    model.skip();
+                    checkNormalizer(model.message());
                     normalizer = true;
                 }
                 default -> model.skip();
@@ -181,6 +182,16 @@ final class SentencePieceModel {
             }
         }
         return eos;
+    }
+
+    private static void checkNormalizer(ProtoReader normalizer) throws IOException {
+        while (normalizer.next()) {
+            if (normalizer.field() != 2) {
+                normalizer.skip();
+            } else if (!CharacterTable.isSound(normalizer.bytes())) {
+                throw normalizer.malformed("a table of characters that leads out of itself");
+            }
+        }
     }
 
     private static void refuseLfsPointer(String file, byte[] bytes) throws IOException {

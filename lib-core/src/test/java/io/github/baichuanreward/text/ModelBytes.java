@@ -58,6 +58,12 @@ final class ModelBytes {
         return bytes(0x1a, 2, 0x18, 0);
     }
 
+    /** normalizer_spec.precompiled_charsmap, field 2, of 128 to 16000 bytes. */
+    static byte[] characterTable(byte[] table) {
+        byte[] inside = concat(bytes(0x12, (table.length & 0x7f) | 0x80, table.length >> 7), table);
+        return concat(bytes(0x1a, (inside.length & 0x7f) | 0x80, inside.length >> 7), inside);
+    }
+
     static byte[] bytes(int... values) {
         byte[] result = new byte[values.length];
         for (int i = 0; i < values.length; i++) {
