@@ -65,7 +65,7 @@ final class StrictJson {
      * are.
      */
     static String reason(JsonProcessingException e) {
-        String line = e.getOriginalMessage().replaceAll("\\p{Cntrl}", " ");
+        String line = e.getOriginalMessage().replaceAll("[\\p{Cc}\\p{Cf}]", " ");
         return line.length() > MAX_REASON ? line.substring(0, MAX_REASON) + "..." : line;
     }
 }

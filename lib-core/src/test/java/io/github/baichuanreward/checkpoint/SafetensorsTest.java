@@ -401,4 +401,17 @@ class SafetensorsTest {
     void controlCharactersOfANameDoNotReachTheMessage() {
         assertRefused("{\"a\\u001b[31m\\n\":1}", 0, "\\u001b[31m\\u000a");
     }
+
+    /**
+     * U+009B begins a terminal's commands as escape does; U+202E turns the text behind it round.
+     */
+    @Test
+    void controlCharactersDoNotReachTheMessageThroughTheJsonParserEither() {
+        String entry = entry("a\u009b31m\u202e", "F32", "[1]", 0, 4);
+        byte[] twice = SafetensorsBuilder.file("{" + entry + "," + entry + "}", new byte[4]);
+        assertThatThrownBy(() -> read(twice))
+                .isInstanceOf(CheckpointException.class)
+                .hasMessageContaining("a 31m ")
+                .hasMessageNotContainingAny("\u009b", "\u202e");
+    }
 }
