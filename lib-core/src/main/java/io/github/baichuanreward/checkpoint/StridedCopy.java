@@ -9,17 +9,11 @@ import java.nio.channels.FileChannel;
  * Copies a strided view of a file into row-major order.
  *
  * <p>The file is mapped in windows of 1 GiB, all at once, so that views of storages above 2 GiB
- * need no special case.
+ * need no special case. Windows are counted from element 0, so no element lies in two of them.
  */
 final class StridedCopy {
     private static final int WINDOW_BITS = 30;
     private static final long WINDOW_BYTES = 1L << WINDOW_BITS;
-
-    /**
-     * How far a window reaches into the next one, so that no element lies in two: the largest
-     * element.
-     */
-    private static final int OVERLAP_BYTES = 8;
 
     private final ByteBuffer[] windows;
     private final long[] shape;
@@ -44,7 +38,7 @@ final class StridedCopy {
         windows = new ByteBuffer[Math.toIntExact(((span - 1) >> WINDOW_BITS) + 1)];
         for (int w = 0; w < windows.length; w++) {
             long position = w * WINDOW_BYTES;
-            long length = Math.min(WINDOW_BYTES + OVERLAP_BYTES, span - position);
+            long length = Math.min(WINDOW_BYTES, span - position);
             windows[w] =
                     file.map(FileChannel.MapMode.READ_ONLY, start + position, length)
                             .order(ByteOrder.LITTLE_ENDIAN);

@@ -64,6 +64,10 @@ class LargeFileTest {
                 .tensor("0", elements, 0, new long[] {2, 3}, new long[] {elements - 3, 1});
         pickle.text("columns")
                 .tensor("0", elements, elements - 6, new long[] {2, 3}, new long[] {1, 2});
+        // Copied from windows of 1 GiB: here a row lies in two of them.
+        long border = GIB / 4 - 2;
+        pickle.text("border").tensor("0", elements, 0, new long[] {2, 4}, new long[] {border, 1});
+        pickle.text("steps").tensor("0", elements, 0, new long[] {2, 2}, new long[] {border, 2});
         pickle.text("last").tensor("1", 2, 0, new long[] {2}, new long[] {1}).op('u');
         Path path =
                 ZipBuilder.torch(pickle.stop())
@@ -73,6 +77,8 @@ class LargeFileTest {
                                 Map.of(
                                         0L,
                                         floats(1, 2, 3),
+                                        4 * border,
+                                        floats(12, 13, 14, 15),
                                         4 * elements - 24,
                                         floats(4, 5, 6, 7, 8, 9)))
                         .entry("data/1", floats(10, 11))
@@ -82,6 +88,9 @@ class LargeFileTest {
         assertThat(tensor(checkpoint, "far").toFloats()).containsExactly(8, 9);
         assertThat(tensor(checkpoint, "sparse").toFloats()).containsExactly(1, 2, 3, 7, 8, 9);
         assertThat(tensor(checkpoint, "columns").toFloats()).containsExactly(4, 6, 8, 5, 7, 9);
+        assertThat(tensor(checkpoint, "border").toFloats())
+                .containsExactly(1, 2, 3, 0, 12, 13, 14, 15);
+        assertThat(tensor(checkpoint, "steps").toFloats()).containsExactly(1, 3, 12, 14);
         assertThat(tensor(checkpoint, "big").mapRows(elements / 128 - 1, 1).getFloat(127 * 4))
                 .isEqualTo(9);
     }
