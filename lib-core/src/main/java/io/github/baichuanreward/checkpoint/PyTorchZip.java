@@ -4,7 +4,6 @@ import static io.github.baichuanreward.checkpoint.CheckpointException.quote;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -67,35 +66,7 @@ final class PyTorchZip {
         checkByteOrder();
         ByteBuffer pickle = contents(root + PICKLE, MAX_PICKLE_BYTES);
         Object top = Unpickler.read(pickle, file.path() + ", " + quote(root + PICKLE));
-        if (!(top instanceof Map<?, ?> dictionary)) {
-            throw file.error(
-                    "holds " + TorchObjects.describe(top) + " instead of a dictionary of tensors");
-        }
-        Map<String, Tensor> tensors = new LinkedHashMap<>();
-        for (Map.Entry<?, ?> item : dictionary.entrySet()) {
-            String name = (String) item.getKey(); // Unpickler takes no other keys
-            Object value = item.getValue();
-            if (value instanceof PickledTensor view) {
-                tensors.put(name, tensor(name, view));
-            } else if (!isScalar(value)) {
-                throw error(
-                        name,
-                        "is "
-                                + TorchObjects.describe(value)
-                                + " instead of a tensor; save the state dict itself:"
-                                + " torch.save(model.state_dict(), FILE)");
-            }
-        }
-        return tensors;
-    }
-
-    /** Step counts and notes, which may stand between the tensors. */
-    private static boolean isScalar(Object value) {
-        return value instanceof String
-                || value instanceof Long
-                || value instanceof Double
-                || value instanceof Boolean
-                || value == Unpickler.NONE;
+        return StateDict.tensors(file, top, this::start);
     }
 
     private void checkByteOrder() throws CheckpointException {
@@ -132,19 +103,21 @@ final class PyTorchZip {
         return entry.stored(file);
     }
 
-    private Tensor tensor(String name, PickledTensor view) throws CheckpointException {
-        PickledStorage storage = view.storage();
+    /** The byte at which a storage begins in the file. */
+    private long start(String tensor, PickledStorage storage) throws CheckpointException {
         ZipDirectory.Entry entry = entries.get(root + "data/" + storage.key());
         if (entry == null) {
-            throw error(
-                    name,
+            throw StateDict.error(
+                    file,
+                    tensor,
                     "its storage " + quote(root + "data/" + storage.key()) + " is not in the file");
         }
         int elementBytes = storage.dtype().bytes();
         if (entry.stored(file).size() % elementBytes != 0
                 || entry.size() / elementBytes != storage.elements()) {
-            throw error(
-                    name,
+            throw StateDict.error(
+                    file,
+                    tensor,
                     "its storage "
                             + quote(entry.name())
                             + " has "
@@ -155,55 +128,6 @@ final class PyTorchZip {
                             + storage.dtype()
                             + " were expected");
         }
-        long[] shape = view.shape().stream().mapToLong(Long::longValue).toArray();
-        long[] strides = view.strides().stream().mapToLong(Long::longValue).toArray();
-        checkView(name, view.offset(), shape, strides, storage.elements());
-        long offset = entry.start() + view.offset() * elementBytes;
-        return new Tensor(name, storage.dtype(), shape, strides, file.path(), file.size(), offset);
-    }
-
-    /** Every element of a view lies inside its storage. */
-    private void checkView(String name, long offset, long[] shape, long[] strides, long available)
-            throws CheckpointException {
-        if (shape.length != strides.length) {
-            throw error(name, "has " + shape.length + " sizes and " + strides.length + " strides");
-        }
-        boolean negative = offset < 0;
-        for (int d = 0; d < shape.length; d++) {
-            negative |= shape[d] < 0 || strides[d] < 0;
-        }
-        if (negative) {
-            throw error(name, "has a negative offset, size or stride");
-        }
-        long elements;
-        long end;
-        try {
-            elements = Tensor.elementsOf(shape);
-            end = elements == 0 ? offset : Math.addExact(offset, 1);
-            for (int d = 0; elements > 0 && d < shape.length; d++) {
-                end = Math.addExact(end, Math.multiplyExact(shape[d] - 1, strides[d]));
-            }
-        } catch (ArithmeticException e) {
-            throw error(name, "has a shape whose elements cannot be counted in 63 bits");
-        }
-        if (end > available) {
-            throw error(
-                    name,
-                    "ends at element " + end + " of its storage, which has only " + available);
-        }
-        // Otherwise a file of a few bytes could ask for any amount of memory.
-        if (elements > available) {
-            throw error(
-                    name,
-                    "repeats elements: "
-                            + elements
-                            + " are made of "
-                            + available
-                            + "; save it with .contiguous()");
-        }
-    }
-
-    private CheckpointException error(String tensor, String message) {
-        return file.error("tensor " + quote(tensor) + ": " + message);
+        return entry.start();
     }
 }
