@@ -88,7 +88,7 @@ public final class Checkpoint {
     }
 
     /**
-     * Opens one file, safetensors or PyTorch zip, whatever its name.
+     * Opens one file, safetensors or of torch.save (zip or legacy), whatever its name.
      *
      * @throws CheckpointException if the file is missing, damaged, not readable or of no known
      *     format
@@ -181,7 +181,8 @@ public final class Checkpoint {
     /** The formats, told apart by the first bytes of a file. */
     private enum Format {
         SAFETENSORS("safetensors"),
-        PYTORCH_ZIP("PyTorch zip");
+        PYTORCH_ZIP("PyTorch zip"),
+        PYTORCH_LEGACY("PyTorch legacy");
 
         private final String title;
 
@@ -200,30 +201,31 @@ public final class Checkpoint {
                 if (magic.limit() > 3 && magic.getShort(0) == ('K' << 8 | 'P')) {
                     return PYTORCH_ZIP;
                 }
+                if (PyTorchLegacy.isPickle(magic)) {
+                    return PYTORCH_LEGACY;
+                }
                 throw refusal(file, magic);
             }
         }
 
         Map<String, Tensor> read(Path path) throws CheckpointException {
             try (SourceFile file = SourceFile.open(path)) {
-                return this == SAFETENSORS ? Safetensors.read(file) : PyTorchZip.read(file);
+                return switch (this) {
+                    case SAFETENSORS -> Safetensors.read(file);
+                    case PYTORCH_ZIP -> PyTorchZip.read(file);
+                    case PYTORCH_LEGACY -> PyTorchLegacy.read(file);
+                };
             }
         }
 
         private static CheckpointException refusal(SourceFile file, ByteBuffer magic) {
             String start = StandardCharsets.ISO_8859_1.decode(magic).toString();
-            if (start.startsWith("\u0080")) {
-                return file.error(
-                        "is a bare pickle, PyTorch's format before 1.6, which is not read; in Python, save it again with a"
-                                + " current PyTorch: torch.save(torch.load(FILE, map_location=\"cpu\"), FILE), or as"
-                                + " safetensors");
-            }
             if (start.startsWith("version https://git")) {
                 return file.error(
                         "is a Git LFS pointer, not the weights themselves; run: git lfs pull");
             }
             return file.error(
-                    "is neither safetensors nor a zip of torch.save; it begins with "
+                    "is neither safetensors nor a file of torch.save; it begins with "
                             + quote(start));
         }
     }

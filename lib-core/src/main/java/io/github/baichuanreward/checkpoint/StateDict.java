@@ -83,8 +83,8 @@ final class StateDict {
         long start = storages.start(name, storage);
         long[] shape = view.shape().stream().mapToLong(Long::longValue).toArray();
         long[] strides = view.strides().stream().mapToLong(Long::longValue).toArray();
-        checkView(file, name, view.offset(), shape, strides, storage.elements());
-        long offset = start + view.offset() * storage.dtype().bytes();
+        checkView(file, name, view.offset(), shape, strides, storage.count());
+        long offset = start + (storage.first() + view.offset()) * storage.dtype().bytes();
         return new Tensor(name, storage.dtype(), shape, strides, file.path(), file.size(), offset);
     }
 

@@ -119,6 +119,36 @@ final class TorchObjects {
                 "has a persistent id that is not ('storage', type, key, location, elements)");
     }
 
+    /**
+     * The storage that such an id with a sixth item stands for, as files before PyTorch 1.6 have
+     * it: None, or {@code (key, first, count)} for a part of the storage, which PyTorch before 0.4
+     * could make.
+     */
+    static PickledStorage legacyStorage(Object id) throws Refused {
+        if (!(id instanceof PickledTuple tuple) || tuple.items().size() != 6) {
+            throw new Refused(
+                    "has a persistent id that is not ('storage', type, key, location, elements, view)");
+        }
+        PickledStorage whole = storage(new PickledTuple(tuple.items().subList(0, 5)));
+        if (tuple.items().get(5) == Unpickler.NONE) {
+            return whole;
+        }
+        if (tuple.items().get(5) instanceof PickledTuple part
+                && part.items().size() == 3
+                && part.items().get(0) instanceof String
+                && part.items().get(1) instanceof Long first
+                && part.items().get(2) instanceof Long count
+                && first >= 0
+                && count >= 0
+                && first <= whole.elements() - count) {
+            return new PickledStorage(whole.dtype(), whole.key(), whole.elements(), first, count);
+        }
+        throw new Refused(
+                "has a persistent id whose view is not (key, first, count) inside the "
+                        + whole.elements()
+                        + " elements of its storage");
+    }
+
     /** What kind of object that is, for messages; looks one level deep. */
     static String describe(Object object) {
         if (object instanceof PickledTensor) {

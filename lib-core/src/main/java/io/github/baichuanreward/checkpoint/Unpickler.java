@@ -42,20 +42,32 @@ final class Unpickler {
     /** Python's None. */
     static final Object NONE = new Object();
 
-    private static final int MIN_PROTOCOL = 2;
-    private static final int MAX_PROTOCOL = 5;
+    static final int MIN_PROTOCOL = 2;
+    static final int MAX_PROTOCOL = 5;
+
+    private static final String CUT =
+            "ends in the middle of an instruction; the file has been cut short";
 
     private final ByteBuffer in;
     private final String where;
+    private final PersistentIds ids;
+    private final String beyond;
     private final List<Object> stack = new ArrayList<>();
     private final List<Integer> marks = new ArrayList<>();
     private final Map<Integer, Object> memo = new HashMap<>();
     private int objects;
     private int opcodeAt;
 
-    private Unpickler(ByteBuffer in, String where) {
+    private Unpickler(ByteBuffer in, String where, PersistentIds ids, String beyond) {
         this.in = in;
         this.where = where;
+        this.ids = ids;
+        this.beyond = beyond;
+    }
+
+    /** What a persistent id stands for: something that lies outside the pickle. */
+    interface PersistentIds {
+        Object load(Object id) throws Refused;
     }
 
     /**
@@ -67,19 +79,38 @@ final class Unpickler {
      *     too large; names the instruction and its place
      */
     static Object read(ByteBuffer pickle, String where) throws CheckpointException {
-        return new Unpickler(pickle, where).read();
+        Unpickler unpickler = new Unpickler(pickle, where, TorchObjects::storage, CUT);
+        Object object = unpickler.read();
+        if (pickle.hasRemaining()) {
+            throw unpickler.error("goes on behind its end");
+        }
+        return object;
+    }
+
+    /**
+     * Reads the one object of a pickle that other bytes may follow.
+     *
+     * @param in little-endian; stands behind the pickle afterwards
+     * @param where file and pickle, for messages, which count bytes from the start of {@code in}
+     * @param ids what persistent ids stand for
+     * @param beyond what a pickle does that goes on behind the end of {@code in}, for messages
+     * @throws CheckpointException as for {@link #read}
+     */
+    static Object readNext(ByteBuffer in, String where, PersistentIds ids, String beyond)
+            throws CheckpointException {
+        return new Unpickler(in, where, ids, beyond).read();
     }
 
     private Object read() throws CheckpointException {
-        if (in.remaining() < 2 || in.get(0) != (byte) Opcode.PROTO) {
+        opcodeAt = in.position();
+        if (!in.hasRemaining() || in.get() != (byte) Opcode.PROTO) {
             throw error(
                     "does not begin with a protocol number; this is not a pickle of torch.save");
         }
-        int protocol = in.get(1);
+        int protocol = need(1).get();
         if (protocol < MIN_PROTOCOL || protocol > MAX_PROTOCOL) {
             throw error("is of pickle protocol " + protocol + "; protocols 2 to 5 are read");
         }
-        in.position(2);
         while (true) {
             opcodeAt = in.position();
             need(1);
@@ -102,9 +133,6 @@ final class Unpickler {
         if (stack.size() != 1 || !marks.isEmpty()) {
             throw error("stops with " + stack.size() + " objects on the stack instead of one");
         }
-        if (in.hasRemaining()) {
-            throw error("goes on behind its end");
-        }
         return stack.get(0);
     }
 
@@ -123,7 +151,7 @@ final class Unpickler {
             case Opcode.SETITEMS -> setItems(popToMark());
             case Opcode.GLOBAL -> push(TorchObjects.global(line(), line()));
             case Opcode.STACK_GLOBAL -> stackGlobal(pop(2));
-            case Opcode.BINPERSID -> push(TorchObjects.storage(pop(1).get(0)));
+            case Opcode.BINPERSID -> push(ids.load(pop(1).get(0)));
             case Opcode.REDUCE -> reduce(pop(2));
             case Opcode.BUILD -> build(pop(1).get(0));
             case Opcode.BINPUT -> remember(Byte.toUnsignedInt(need(1).get()));
@@ -339,7 +367,7 @@ final class Unpickler {
 
     private ByteBuffer need(int count) throws CheckpointException {
         if (in.remaining() < count) {
-            throw error("ends in the middle of an instruction; the file has been cut short");
+            throw error(beyond);
         }
         return in;
     }

@@ -64,7 +64,36 @@ class CheckpointFuzzTest {
             })
     void changedBytesAndCutEnds(String name) throws IOException {
         byte[] whole = Files.readAllBytes(golden(name));
-        List<Integer> places = structure(whole);
+        damage(whole, structure(whole));
+    }
+
+    @Test
+    void legacyPickles() throws IOException {
+        byte[] whole = LegacyBuilder.ofGolden("tiny-views", DType.FLOAT32);
+        List<Integer> places = new ArrayList<>();
+        addRange(places, 0, legacyPicklesLength());
+        damage(whole, places);
+    }
+
+    /** On their own: damaged pickles seldom let the reader get so far. */
+    @Test
+    void lengthsOfLegacyStorages() throws IOException {
+        byte[] whole = LegacyBuilder.ofGolden("tiny-views", DType.FLOAT32);
+        ByteBuffer bytes = ByteBuffer.wrap(whole).order(ByteOrder.LITTLE_ENDIAN);
+        List<Integer> places = new ArrayList<>();
+        int at = legacyPicklesLength();
+        while (at < whole.length) {
+            addRange(places, at, at + Long.BYTES);
+            at += Long.BYTES + Float.BYTES * (int) bytes.getLong(at);
+        }
+        damage(whole, places);
+    }
+
+    private static int legacyPicklesLength() throws IOException {
+        return (int) Files.size(golden("tiny-views/legacy_pickles.bin"));
+    }
+
+    private void damage(byte[] whole, List<Integer> places) throws IOException {
         Path path = Files.write(directory.resolve("x"), whole);
         // Damaged and mended in place: writing megabytes anew would take most of the time.
         try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {

@@ -228,18 +228,6 @@ class CheckpointTest {
         assertRefused("Git LFS pointer", "git lfs pull");
     }
 
-    @Test
-    void legacyPyTorchFileSaysHowToSaveAgain() throws IOException {
-        byte[] magic =
-                new PickleBuilder()
-                        .op(
-                                0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8,
-                                0x50, 0x19)
-                        .stop();
-        Files.write(directory.resolve("pytorch_model.bin"), magic);
-        assertRefused("before 1.6", "torch.save(torch.load(");
-    }
-
     // Indexes that are not right.
 
     @Test

@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 /** Writes pickles instruction by instruction, right ones and wrong ones. */
 final class PickleBuilder {
     private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+    private byte[] idEnd = new byte[0];
 
     /** A pickle of protocol 2, as torch.save writes by default. */
     static PickleBuilder protocol2() {
@@ -70,7 +71,18 @@ final class PickleBuilder {
                 .text(key)
                 .text("cpu")
                 .number(elements);
-        return op('t').op('Q');
+        return raw(idEnd).op('t').op('Q');
+    }
+
+    /** From here on persistent ids have a sixth item: None. */
+    PickleBuilder legacy() {
+        return idEnd(new PickleBuilder().op('N'));
+    }
+
+    /** From here on persistent ids end in what that pushes. */
+    PickleBuilder idEnd(PickleBuilder item) {
+        idEnd = item.bytes();
+        return this;
     }
 
     PickleBuilder orderedDict() {
