@@ -42,10 +42,7 @@ final class StateDict {
         }
         Map<String, Tensor> tensors = new LinkedHashMap<>();
         for (Map.Entry<?, ?> item : dictionary.entrySet()) {
-            if (!(item.getKey() instanceof String name)) {
-                throw file.error(
-                        "has " + item.getKey() + " where the name of a tensor was expected");
-            }
+            String name = (String) item.getKey(); // Unpickler takes no other keys
             Object value = item.getValue();
             if (value instanceof PickledTensor view) {
                 tensors.put(name, tensor(file, name, view, storages));
