@@ -1,6 +1,7 @@
 package io.github.baichuanreward;
 
 import io.github.baichuanreward.backend.Precision;
+import java.nio.file.Path;
 import java.util.List;
 
 /**
@@ -12,6 +13,8 @@ import java.util.List;
  * @param batchTokens most tokens that are computed at once; 0 leaves the choice to the backend. It
  *     changes speed and memory, never a reward
  * @param threads CPU threads; 0 means one for each core. It changes speed, never a reward
+ * @param adapters directories of LoRA adapters in the layout of peft, added to the model in this
+ *     order; the last one brings the value head
  * @param scoring how texts become token ids
  */
 public record LoadOptions(
@@ -20,15 +23,17 @@ public record LoadOptions(
         List<Integer> devices,
         int batchTokens,
         int threads,
+        List<Path> adapters,
         ScoringOptions scoring) {
 
     /**
-     * Copies the devices.
+     * Copies the lists.
      *
      * @throws IllegalArgumentException if {@code batchTokens} or {@code threads} is negative
      */
     public LoadOptions {
         devices = List.copyOf(devices);
+        adapters = List.copyOf(adapters);
         if (batchTokens < 0) {
             throw new IllegalArgumentException(
                     "batchTokens is "
@@ -45,36 +50,49 @@ public record LoadOptions(
 
     /** The best backend that can run here, with its own choices. */
     public static LoadOptions defaults() {
-        return new LoadOptions("auto", Precision.AUTO, List.of(), 0, 0, ScoringOptions.defaults());
+        return new LoadOptions(
+                "auto", Precision.AUTO, List.of(), 0, 0, List.of(), ScoringOptions.defaults());
     }
 
     /** The same on another backend. */
     public LoadOptions withBackend(String backend) {
-        return new LoadOptions(backend, precision, devices, batchTokens, threads, scoring);
+        return new LoadOptions(
+                backend, precision, devices, batchTokens, threads, adapters, scoring);
     }
 
     /** The same in another precision. */
     public LoadOptions withPrecision(Precision precision) {
-        return new LoadOptions(backend, precision, devices, batchTokens, threads, scoring);
+        return new LoadOptions(
+                backend, precision, devices, batchTokens, threads, adapters, scoring);
     }
 
     /** The same on these devices. */
     public LoadOptions withDevices(List<Integer> devices) {
-        return new LoadOptions(backend, precision, devices, batchTokens, threads, scoring);
+        return new LoadOptions(
+                backend, precision, devices, batchTokens, threads, adapters, scoring);
     }
 
     /** The same with another size of batches. */
     public LoadOptions withBatchTokens(int batchTokens) {
-        return new LoadOptions(backend, precision, devices, batchTokens, threads, scoring);
+        return new LoadOptions(
+                backend, precision, devices, batchTokens, threads, adapters, scoring);
     }
 
     /** The same with another number of threads. */
     public LoadOptions withThreads(int threads) {
-        return new LoadOptions(backend, precision, devices, batchTokens, threads, scoring);
+        return new LoadOptions(
+                backend, precision, devices, batchTokens, threads, adapters, scoring);
+    }
+
+    /** The same with these adapters. */
+    public LoadOptions withAdapters(List<Path> adapters) {
+        return new LoadOptions(
+                backend, precision, devices, batchTokens, threads, adapters, scoring);
     }
 
     /** The same with other scoring options. */
     public LoadOptions withScoring(ScoringOptions scoring) {
-        return new LoadOptions(backend, precision, devices, batchTokens, threads, scoring);
+        return new LoadOptions(
+                backend, precision, devices, batchTokens, threads, adapters, scoring);
     }
 }

@@ -85,7 +85,7 @@ public final class RewardModel implements AutoCloseable {
      *     the reason and the remedy
      */
     public static RewardModel load(Path directory, LoadOptions options) throws IOException {
-        BaichuanWeights weights = BaichuanWeights.open(directory);
+        BaichuanWeights weights = BaichuanWeights.open(directory, options.adapters());
         BackendRequest request =
                 new BackendRequest(
                         weights,

@@ -2,6 +2,8 @@ package io.github.baichuanreward;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.baichuanreward.checkpoint.CheckpointException;
+import io.github.baichuanreward.model.BaichuanWeights;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URISyntaxException;
@@ -27,7 +29,9 @@ public final class Golden {
                     "tiny-fp16",
                     "tiny-odd",
                     "tiny-st2",
-                    "tiny-views");
+                    "tiny-views",
+                    "tiny-a-lora",
+                    "tiny-b-lora");
 
     /** Cases that are too large for it: forty heads, and heads of 128. */
     public static final List<String> OUTSIDE = List.of("tiny-40h", "small-128");
@@ -115,9 +119,20 @@ public final class Golden {
         return name;
     }
 
-    /** The model directory. */
-    public Path directory() {
-        return directory;
+    /** The model directory; the base model's where this is an adapter. */
+    public Path model() {
+        JsonNode base = expected.path("base");
+        return base.isMissingNode() ? directory : directory.resolve(base.asText()).normalize();
+    }
+
+    /** Adapter directories to put on the model; none or one. */
+    public List<Path> adapters() {
+        return expected.has("base") ? List.of(directory) : List.of();
+    }
+
+    /** The model with its adapter, if it has one. */
+    public BaichuanWeights open() throws CheckpointException {
+        return BaichuanWeights.open(model(), adapters());
     }
 
     /** The single sequences. */

@@ -2,11 +2,11 @@ package io.github.baichuanreward;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.baichuanreward.checkpoint.SafetensorsBuilder;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Random;
@@ -124,6 +124,43 @@ public final class TinyModel {
         return this;
     }
 
+    /**
+     * Writes a LoRA adapter of this model with random matrices for these modules, alpha twice the
+     * rank, and a value head whose bias is given.
+     */
+    public static Path writeAdapter(
+            Path directory, long seed, int rank, float bias, TinyModel base, String... modules)
+            throws IOException {
+        TinyModel adapter = new TinyModel(seed);
+        Map<String, Entry> matrices = new LinkedHashMap<>();
+        for (String module : modules) {
+            long[] shape = base.entry(module + ".weight").shape;
+            String key = "base_model.model." + module;
+            adapter.tensor(key + ".lora_A.weight", rank, shape[1]);
+            adapter.tensor(key + ".lora_B.weight", shape[0], rank);
+            matrices.put(key + ".lora_A.weight", adapter.entry(key + ".lora_A.weight"));
+            matrices.put(key + ".lora_B.weight", adapter.entry(key + ".lora_B.weight"));
+        }
+        write(directory.resolve("adapter_model.safetensors"), matrices);
+        adapter.value("v_head.summary.bias", 0, bias)
+                .move(
+                        directory.resolve("value_head.bin"),
+                        "v_head.summary.weight",
+                        "summary.weight",
+                        "v_head.summary.bias",
+                        "summary.bias");
+        Files.writeString(
+                directory.resolve("adapter_config.json"),
+                "{\"peft_type\": \"LORA\", \"r\": %d, \"lora_alpha\": %d, \"bias\": \"none\"}"
+                        .formatted(rank, 2 * rank));
+        return directory;
+    }
+
+    /** The values of a tensor; not a copy. */
+    public float[] values(String name) {
+        return entry(name).values;
+    }
+
     /** Writes config.json and model.safetensors. */
     public Path write(Path directory) throws IOException {
         Files.writeString(directory.resolve("config.json"), config.toString());
@@ -140,30 +177,14 @@ public final class TinyModel {
     }
 
     private static void write(Path file, Map<String, Entry> tensors) throws IOException {
-        ObjectNode header = new ObjectMapper().createObjectNode();
-        int offset = 0;
-        for (Map.Entry<String, Entry> tensor : tensors.entrySet()) {
-            ObjectNode node = header.putObject(tensor.getKey());
-            node.put("dtype", "F32");
-            for (long size : tensor.getValue().shape) {
-                node.withArray("shape").add(size);
-            }
-            if (tensor.getValue().shape.length == 0) {
-                node.putArray("shape");
-            }
-            node.putArray("data_offsets").add(offset);
-            offset += 4 * tensor.getValue().values.length;
-            node.withArray("data_offsets").add(offset);
-        }
-        byte[] json = new ObjectMapper().writeValueAsBytes(header);
-        ByteBuffer bytes =
-                ByteBuffer.allocate(8 + json.length + offset).order(ByteOrder.LITTLE_ENDIAN);
-        bytes.putLong(json.length).put(json);
-        for (Entry entry : tensors.values()) {
-            for (float value : entry.values) {
-                bytes.putFloat(value);
-            }
-        }
-        Files.write(file, bytes.array());
+        SafetensorsBuilder builder = new SafetensorsBuilder();
+        tensors.forEach(
+                (name, entry) ->
+                        builder.tensor(
+                                name,
+                                "F32",
+                                Arrays.toString(entry.shape),
+                                SafetensorsBuilder.floats(entry.values)));
+        builder.write(file);
     }
 }

@@ -8,6 +8,7 @@ import io.github.baichuanreward.cli.TextOptions.PositiveConverter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ITypeConverter;
@@ -24,6 +25,14 @@ final class ModelOptions {
             description =
                     "Directory of the reward model: config.json, weights and tokenizer.model.")
     private @Nullable Path model;
+
+    @Option(
+            names = "--adapter",
+            paramLabel = "DIR",
+            description =
+                    "A LoRA adapter for the model; may be given more than once. They are added in"
+                            + " this order, and the last one brings the value head.")
+    private List<Path> adapters = List.of();
 
     @Option(
             names = "--backend",
@@ -73,6 +82,7 @@ final class ModelOptions {
                 LoadOptions.defaults()
                         .withBackend(backend)
                         .withPrecision(precision)
+                        .withAdapters(adapters)
                         .withScoring(scoring);
         if (batchTokens != null) {
             options = options.withBatchTokens(batchTokens);

@@ -13,12 +13,12 @@ final class DecoderLayer {
     private final float[] slopes;
 
     private final float[] inputNorm;
-    private final Matrix qkvProj;
-    private final Matrix outProj;
+    private final AdaptedMatrix qkvProj;
+    private final AdaptedMatrix outProj;
     private final float[] postNorm;
-    private final Matrix gateProj;
-    private final Matrix upProj;
-    private final Matrix downProj;
+    private final AdaptedMatrix gateProj;
+    private final AdaptedMatrix upProj;
+    private final AdaptedMatrix downProj;
 
     DecoderLayer(
             Workers workers, MatMul matMul, BaichuanConfig config, BaichuanWeights.Layer weights)
@@ -28,12 +28,12 @@ final class DecoderLayer {
         this.config = config;
         this.slopes = config.slopes();
         this.inputNorm = weights.inputNorm().toFloats();
-        this.qkvProj = Matrix.map(weights.qkv());
-        this.outProj = Matrix.map(weights.outProj());
+        this.qkvProj = AdaptedMatrix.map(weights.qkv());
+        this.outProj = AdaptedMatrix.map(weights.outProj());
         this.postNorm = weights.postNorm().toFloats();
-        this.gateProj = Matrix.map(weights.gate());
-        this.upProj = Matrix.map(weights.up());
-        this.downProj = Matrix.map(weights.down());
+        this.gateProj = AdaptedMatrix.map(weights.gate());
+        this.upProj = AdaptedMatrix.map(weights.up());
+        this.downProj = AdaptedMatrix.map(weights.down());
     }
 
     /**

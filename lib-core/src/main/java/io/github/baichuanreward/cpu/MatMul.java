@@ -59,6 +59,31 @@ final class MatMul {
         run(y, x, w, rows, true);
     }
 
+    /** {@code y = x W^T} with what adapters add to {@code W}. */
+    void multiply(float[] y, float[] x, AdaptedMatrix w, int rows) {
+        multiply(y, x, w.weight(), rows);
+        addDeltas(y, x, w, rows);
+    }
+
+    /** {@code y += x W^T} with what adapters add to {@code W}. */
+    void multiplyAdd(float[] y, float[] x, AdaptedMatrix w, int rows) {
+        multiplyAdd(y, x, w.weight(), rows);
+        addDeltas(y, x, w, rows);
+    }
+
+    /** {@code y += scale * (x A^T) B^T}: exact without a merged copy of the weight, and cheap. */
+    private void addDeltas(float[] y, float[] x, AdaptedMatrix w, int rows) {
+        for (AdaptedMatrix.Delta delta : w.deltas()) {
+            int elements = rows * delta.a().rows();
+            float[] low = new float[elements];
+            multiply(low, x, delta.a(), rows);
+            for (int i = 0; i < elements; i++) {
+                low[i] *= delta.scale();
+            }
+            multiplyAdd(y, low, delta.b(), rows);
+        }
+    }
+
     private void run(float[] y, float[] x, Matrix w, int rows, boolean add) {
         int share = (w.rows() + workers.count() - 1) / workers.count();
         int panel = Math.min(WIDEST, (share + VECTOR - 1) / VECTOR * VECTOR);

@@ -37,15 +37,17 @@ public final class BaichuanWeights {
      */
     public record Layer(
             Tensor inputNorm,
-            Tensor qkv,
-            Tensor outProj,
+            Projection qkv,
+            Projection outProj,
             Tensor postNorm,
-            Tensor gate,
-            Tensor up,
-            Tensor down) {
+            Projection gate,
+            Projection up,
+            Projection down) {
 
         Stream<Tensor> tensors() {
-            return Stream.of(inputNorm, qkv, outProj, postNorm, gate, up, down);
+            return Stream.concat(
+                    Stream.of(inputNorm, postNorm),
+                    Stream.of(qkv, outProj, gate, up, down).flatMap(Projection::tensors));
         }
     }
 
@@ -83,11 +85,24 @@ public final class BaichuanWeights {
      * Opens a model directory in the layout of Hugging Face: {@code config.json}, weights, value
      * head.
      *
+     * @see #open(Path, List)
+     */
+    public static BaichuanWeights open(Path directory) throws CheckpointException {
+        return open(directory, List.of());
+    }
+
+    /**
+     * Opens a model directory with LoRA adapters on top, which are added in their order.
+     *
+     * @param directory {@code config.json} and weights; without adapters also the value head
+     * @param adapters adapter directories; the value head is the last one's, as
+     *     LLaMA-Efficient-Tuning loads them
      * @throws CheckpointException if a file is missing or damaged, if the value head is nowhere, or
      *     if tensors are missing, unexpected, of another shape or not floating point; names all of
      *     them at once
      */
-    public static BaichuanWeights open(Path directory) throws CheckpointException {
+    public static BaichuanWeights open(Path directory, List<Path> adapters)
+            throws CheckpointException {
         BaichuanConfig config = BaichuanConfig.read(directory);
         Checkpoint checkpoint = Checkpoint.open(directory);
         int tensors = checkpoint.names().size();
@@ -97,7 +112,8 @@ public final class BaichuanWeights {
                     "%s: holds %d tensors, but config.json says num_hidden_layers is %d"
                             .formatted(checkpoint.path(), tensors, config.layers()));
         }
-        Finder finder = new Finder(checkpoint);
+        Deltas deltas = Deltas.open(adapters);
+        Finder finder = new Finder(checkpoint, deltas);
         int hidden = config.hidden();
         int intermediate = config.intermediate();
 
@@ -108,17 +124,21 @@ public final class BaichuanWeights {
             layers.add(
                     new Layer(
                             finder.find(layer + "input_layernorm.weight", hidden),
-                            finder.find(layer + "self_attn.W_pack.weight", 3L * hidden, hidden),
-                            finder.find(layer + "self_attn.o_proj.weight", hidden, hidden),
+                            finder.projection(layer + "self_attn.W_pack", 3L * hidden, hidden),
+                            finder.projection(layer + "self_attn.o_proj", hidden, hidden),
                             finder.find(layer + "post_attention_layernorm.weight", hidden),
-                            finder.find(layer + "mlp.gate_proj.weight", intermediate, hidden),
-                            finder.find(layer + "mlp.up_proj.weight", intermediate, hidden),
-                            finder.find(layer + "mlp.down_proj.weight", hidden, intermediate)));
+                            finder.projection(layer + "mlp.gate_proj", intermediate, hidden),
+                            finder.projection(layer + "mlp.up_proj", intermediate, hidden),
+                            finder.projection(layer + "mlp.down_proj", hidden, intermediate)));
         }
         Tensor finalNorm = finder.find("model.norm.weight", hidden);
         finder.finish();
+        deltas.requireAllUsed(config);
 
-        ValueHead valueHead = ValueHeadFinder.find(directory, checkpoint, hidden);
+        ValueHead valueHead =
+                adapters.isEmpty()
+                        ? ValueHeadFinder.find(directory, checkpoint, hidden)
+                        : ValueHeadFinder.find(adapters.get(adapters.size() - 1), null, hidden);
         return new BaichuanWeights(
                 config, checkpoint.format(), embedding, List.copyOf(layers), finalNorm, valueHead);
     }
@@ -167,11 +187,19 @@ public final class BaichuanWeights {
     private static final class Finder {
 
         private final Checkpoint checkpoint;
+        private final Deltas deltas;
         private final Set<String> used = new LinkedHashSet<>();
         private final List<String> problems = new ArrayList<>();
 
-        Finder(Checkpoint checkpoint) {
+        Finder(Checkpoint checkpoint, Deltas deltas) {
             this.checkpoint = checkpoint;
+            this.deltas = deltas;
+        }
+
+        /** A projection with what the adapters add to it. */
+        Projection projection(String module, long out, long in) throws CheckpointException {
+            Tensor weight = find(module + ".weight", out, in);
+            return new Projection(weight, deltas.take(module, out, in));
         }
 
         /** The tensor, or after a problem any tensor at all: {@link #finish} then throws. */

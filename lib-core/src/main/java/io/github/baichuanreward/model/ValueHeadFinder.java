@@ -31,13 +31,26 @@ final class ValueHeadFinder {
      * ones.
      */
     private static final List<String> OTHER_FILES =
-            List.of("model.safetensors", "pytorch_model.bin");
+            List.of(
+                    "model.safetensors",
+                    "pytorch_model.bin",
+                    "adapter_model.safetensors",
+                    "adapter_model.bin");
 
-    private static final List<String> NAMES = List.of("v_head.summary.", "summary.");
+    /** What sequence classification calls it; such a head may have no bias. */
+    private static final String CLASSIFIER = "score.";
+
+    private static final List<String> NAMES = List.of("v_head.summary.", "summary.", CLASSIFIER);
 
     private ValueHeadFinder() {}
 
-    static ValueHead find(Path directory, Checkpoint main, int hidden) throws CheckpointException {
+    /**
+     * Looks through a directory.
+     *
+     * @param main the directory's main weights; null for an adapter's directory, which has none
+     */
+    static ValueHead find(Path directory, @Nullable Checkpoint main, int hidden)
+            throws CheckpointException {
         for (String name : OWN_FILES) {
             Path file = directory.resolve(name);
             if (Files.exists(file)) {
@@ -45,13 +58,13 @@ final class ValueHeadFinder {
                 ValueHead head = in(checkpoint, hidden);
                 if (head == null) {
                     throw new CheckpointException(
-                            "%s: holds neither v_head.summary.weight nor summary.weight but %s"
-                                    .formatted(file, some(checkpoint.names())));
+                            "%s: holds none of %s but %s"
+                                    .formatted(file, weightNames(), some(checkpoint.names())));
                 }
                 return head;
             }
         }
-        ValueHead head = in(main, hidden);
+        ValueHead head = main == null ? null : in(main, hidden);
         for (String name : OTHER_FILES) {
             Path file = directory.resolve(name);
             if (head == null && Files.exists(file)) {
@@ -60,10 +73,10 @@ final class ValueHeadFinder {
         }
         if (head == null) {
             throw new CheckpointException(
-                    ("%s: no value head: neither one of %s, nor v_head.summary.weight among the main"
-                                    + " weights. Exporting with LLaMA-Efficient-Tuning drops it: copy"
+                    ("%s: no value head: neither one of %s, nor one of %s among the main weights."
+                                    + " Exporting with LLaMA-Efficient-Tuning drops it: copy"
                                     + " value_head.bin from the training checkpoint into the directory")
-                            .formatted(directory, String.join(", ", OWN_FILES)));
+                            .formatted(directory, String.join(", ", OWN_FILES), weightNames()));
         }
         return head;
     }
@@ -83,15 +96,19 @@ final class ValueHeadFinder {
     private static ValueHead read(
             Checkpoint checkpoint, String prefix, Tensor weight, @Nullable Tensor bias, int hidden)
             throws CheckpointException {
-        if (bias == null) {
+        if (bias == null && !prefix.equals(CLASSIFIER)) {
             throw new CheckpointException(
                     "%s: %sweight is there but %sbias is not"
                             .formatted(checkpoint.path(), prefix, prefix));
         }
         require(weight, hidden);
-        require(bias, 1);
+        float added = 0;
+        if (bias != null) {
+            require(bias, 1);
+            added = finite(bias)[0];
+        }
         String source = weight.file().getFileName() + ": " + weight.name();
-        return new ValueHead(finite(weight), finite(bias)[0], source);
+        return new ValueHead(finite(weight), added, source);
     }
 
     /** {@code [n]} or {@code [1, n]}; for one element also a scalar. */
@@ -121,6 +138,10 @@ final class ValueHeadFinder {
             }
         }
         return values;
+    }
+
+    private static String weightNames() {
+        return String.join(", ", NAMES.stream().map(prefix -> prefix + "weight").toList());
     }
 
     private static String some(Set<String> names) {

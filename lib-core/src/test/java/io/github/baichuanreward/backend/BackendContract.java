@@ -97,7 +97,7 @@ public abstract class BackendContract {
     }
 
     private Backend open(Golden golden) throws IOException {
-        BaichuanWeights weights = BaichuanWeights.open(golden.directory());
+        BaichuanWeights weights = golden.open();
         return open(new BackendRequest(weights, Precision.AUTO, List.of(), 0, 0));
     }
 

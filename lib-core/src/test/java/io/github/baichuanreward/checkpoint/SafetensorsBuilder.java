@@ -11,12 +11,12 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Makes safetensors files: right ones from tensors, wrong ones from any header. */
-final class SafetensorsBuilder {
+public final class SafetensorsBuilder {
     private final List<String> entries = new ArrayList<>();
     private final ByteArrayOutputStream data = new ByteArrayOutputStream();
 
     /** Appends a tensor to header and data. */
-    SafetensorsBuilder tensor(String name, String dtype, String shape, byte[] bytes) {
+    public SafetensorsBuilder tensor(String name, String dtype, String shape, byte[] bytes) {
         entries.add(entry(name, dtype, shape, data.size(), data.size() + (long) bytes.length));
         data.writeBytes(bytes);
         return this;
@@ -26,7 +26,8 @@ final class SafetensorsBuilder {
         return file("{" + String.join(",", entries) + "}", data.toByteArray());
     }
 
-    Path write(Path path) throws IOException {
+    /** Writes the file. */
+    public Path write(Path path) throws IOException {
         return Files.write(path, bytes());
     }
 
@@ -50,7 +51,7 @@ final class SafetensorsBuilder {
     }
 
     /** Little-endian float32. */
-    static byte[] floats(float... values) {
+    public static byte[] floats(float... values) {
         ByteBuffer bytes = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
         for (float value : values) {
             bytes.putFloat(value);

@@ -86,7 +86,7 @@ class CpuStagesTest {
     }
 
     private static CpuBackend open(Golden golden) throws IOException {
-        BaichuanWeights weights = BaichuanWeights.open(golden.directory());
+        BaichuanWeights weights = golden.open();
         return CpuBackend.open(new BackendRequest(weights, Precision.AUTO, List.of(), 0, 2));
     }
 

@@ -23,7 +23,7 @@ class BaichuanWeightsTest {
     @ParameterizedTest
     @MethodSource("io.github.baichuanreward.Golden#names")
     void opensEveryGolden(String name) throws IOException {
-        BaichuanWeights weights = BaichuanWeights.open(Golden.read(name).directory());
+        BaichuanWeights weights = Golden.read(name).open();
 
         assertThat(weights.layers()).hasSize(weights.config().layers());
         assertThat(weights.valueHead().weight()).hasSize(weights.config().hidden());
@@ -131,6 +131,18 @@ class BaichuanWeightsTest {
     }
 
     @Test
+    void readsAClassifiersHeadThatHasNoBias() throws IOException {
+        TinyModel model = new TinyModel(1);
+        float first = model.values("v_head.summary.weight")[0];
+        model.rename("v_head.summary.weight", "score.weight").without("v_head.summary.bias");
+        ValueHead head = BaichuanWeights.open(model.write(directory)).valueHead();
+
+        assertThat(head.bias()).isZero();
+        assertThat(head.weight()[0]).isEqualTo(first);
+        assertThat(head.source()).isEqualTo("model.safetensors: score.weight");
+    }
+
+    @Test
     void prefersAFileOfItsOwnToTheMainWeights() throws IOException {
         new TinyModel(2)
                 .value("v_head.summary.bias", 0, 7f)
@@ -177,7 +189,8 @@ class BaichuanWeightsTest {
 
         assertThatThrownBy(() -> BaichuanWeights.open(directory))
                 .isInstanceOf(CheckpointException.class)
-                .hasMessageContaining("holds neither v_head.summary.weight nor summary.weight")
+                .hasMessageContaining(
+                        "holds none of v_head.summary.weight, summary.weight, score.weight but")
                 .hasMessageContaining("[other]");
     }
 

@@ -44,7 +44,7 @@ class FullSizeTest {
         assertThat(taken).isLessThan(Duration.ofSeconds(2));
 
         // The last row of the last matrix lies far beyond what one mapping reaches.
-        ByteBuffer row = weights.layers().get(39).down().mapRows(HIDDEN - 1, 1);
+        ByteBuffer row = weights.layers().get(39).down().weight().mapRows(HIDDEN - 1, 1);
         assertThat(row.remaining()).isEqualTo(2 * INTERMEDIATE);
         assertThat(row.getShort(2 * INTERMEDIATE - 2)).isZero();
     }
