@@ -14,9 +14,11 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -133,6 +135,64 @@ public final class RewardModel implements AutoCloseable {
             truncated[i] = encoded.truncated();
         }
         return scores(sequences, truncated);
+    }
+
+    /**
+     * Puts answers to one prompt in order, the best first.
+     *
+     * <p>Answers of equal reward keep the order in which they were given.
+     *
+     * @param prompt what all answers answer
+     * @param answers at least one
+     * @return one entry for each answer
+     * @throws IllegalArgumentException if there are no answers
+     * @throws ItemException as {@link #score(List)}; the item is the answer's place
+     * @throws IllegalStateException if this model is closed
+     * @throws UncheckedIOException if {@code tokenizer.model} is missing, damaged or another
+     *     model's
+     * @throws BackendException if the device fails; this model is then unusable and must be closed
+     */
+    public List<RankedAnswer> rank(String prompt, List<String> answers) {
+        if (answers.isEmpty()) {
+            throw new IllegalArgumentException("no answers to rank");
+        }
+        List<Score> scores = score(answers.stream().map(a -> new PromptAnswer(prompt, a)).toList());
+        List<Integer> order =
+                IntStream.range(0, answers.size())
+                        .boxed()
+                        .sorted(Comparator.comparing(i -> -scores.get(i).reward()))
+                        .toList();
+        List<RankedAnswer> ranked = new ArrayList<>(answers.size());
+        for (int place = 0; place < order.size(); place++) {
+            int index = order.get(place);
+            Score score = scores.get(index);
+            double beatsNext =
+                    place + 1 == order.size()
+                            ? Double.NaN
+                            : preference(score, scores.get(order.get(place + 1)));
+            ranked.add(new RankedAnswer(answers.get(index), index, score, beatsNext));
+        }
+        return List.copyOf(ranked);
+    }
+
+    /**
+     * Says how likely the first answer is the better one: {@code 1 / (1 + exp(second - first))} of
+     * their rewards.
+     *
+     * <p>That is the probability whose logarithm the model was trained to raise for the better
+     * answers of its training pairs (Bradley and Terry's model; Llama 2, section 3.2.2).
+     *
+     * @return between 0 and 1; 0.5 for equal rewards
+     * @throws IllegalArgumentException as {@link #score(List)}; the first answer is item 0
+     * @throws IllegalStateException if this model is closed
+     * @throws UncheckedIOException if {@code tokenizer.model} is missing, damaged or another
+     *     model's
+     * @throws BackendException if the device fails; this model is then unusable and must be closed
+     */
+    public double compare(String prompt, String first, String second) {
+        List<Score> scores =
+                score(List.of(new PromptAnswer(prompt, first), new PromptAnswer(prompt, second)));
+        return preference(scores.get(0), scores.get(1));
     }
 
     /**
@@ -330,6 +390,10 @@ public final class RewardModel implements AutoCloseable {
                             .formatted(file, pieces, rows));
         }
         return loaded;
+    }
+
+    private static double preference(Score first, Score second) {
+        return 1 / (1 + Math.exp((double) second.reward() - first.reward()));
     }
 
     private void requireOpen() {

@@ -100,6 +100,55 @@ class RewardModelTest {
     }
 
     @Test
+    void ranksTheBestFirstWithTheProbabilityThatEachBeatsTheNext() throws IOException {
+        List<String> answers = List.of("西红柿西红柿西红柿西红柿", "先把鸡蛋打散炒熟盛出，再把西红柿切块炒出汁。", "不知道");
+        try (RewardModel model = demo()) {
+            List<RankedAnswer> ranked = model.rank("如何做西红柿炒鸡蛋？", answers);
+
+            assertThat(ranked).extracting(RankedAnswer::index).containsExactlyInAnyOrder(0, 1, 2);
+            assertThat(ranked.get(0).index()).isEqualTo(1);
+            for (int place = 0; place < 3; place++) {
+                RankedAnswer here = ranked.get(place);
+                assertThat(here.answer()).isEqualTo(answers.get(here.index()));
+                assertThat(here.score().reward())
+                        .isEqualTo(model.score("如何做西红柿炒鸡蛋？", here.answer()));
+                if (place < 2) {
+                    RankedAnswer next = ranked.get(place + 1);
+                    double difference = (double) here.score().reward() - next.score().reward();
+                    assertThat(difference).isGreaterThanOrEqualTo(0);
+                    assertThat(here.beatsNext())
+                            .isEqualTo(1 / (1 + Math.exp(-difference)))
+                            .isEqualTo(model.compare("如何做西红柿炒鸡蛋？", here.answer(), next.answer()));
+                } else {
+                    assertThat(here.beatsNext()).isNaN();
+                }
+            }
+        }
+    }
+
+    @Test
+    void ranksEqualAnswersInTheirOrderAndComparesThemEvenly() throws IOException {
+        try (RewardModel model = demo()) {
+            assertThat(model.rank("q", List.of("same", "same", "same")))
+                    .extracting(RankedAnswer::index)
+                    .containsExactly(0, 1, 2);
+            assertThat(model.compare("q", "same", "same")).isEqualTo(0.5);
+        }
+    }
+
+    @Test
+    void namesTheAnswerThatCannotBeRanked() throws IOException {
+        try (RewardModel model = demo()) {
+            assertThatThrownBy(() -> model.rank("q", List.of("a", "")))
+                    .isInstanceOf(ItemException.class)
+                    .hasMessage("item 1: answer is empty");
+            assertThatThrownBy(() -> model.rank("q", List.of()))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("no answers to rank");
+        }
+    }
+
+    @Test
     void historyChangesTheSequence() throws IOException {
         try (RewardModel model = demo()) {
             PromptAnswer with =
