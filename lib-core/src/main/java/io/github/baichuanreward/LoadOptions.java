@@ -1,6 +1,8 @@
 package io.github.baichuanreward;
 
+import io.github.baichuanreward.backend.BackendRequest;
 import io.github.baichuanreward.backend.Precision;
+import io.github.baichuanreward.model.BaichuanWeights;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -94,5 +96,10 @@ public record LoadOptions(
     public LoadOptions withScoring(ScoringOptions scoring) {
         return new LoadOptions(
                 backend, precision, devices, batchTokens, threads, adapters, scoring);
+    }
+
+    /** What a backend is asked for. */
+    BackendRequest request(BaichuanWeights weights) {
+        return new BackendRequest(weights, precision, devices, batchTokens, threads);
     }
 }

@@ -1,9 +1,8 @@
 package io.github.baichuanreward;
 
 import io.github.baichuanreward.backend.Backend;
+import io.github.baichuanreward.backend.BackendChoice;
 import io.github.baichuanreward.backend.BackendException;
-import io.github.baichuanreward.backend.BackendProvider;
-import io.github.baichuanreward.backend.BackendRequest;
 import io.github.baichuanreward.batch.PackedBatch;
 import io.github.baichuanreward.checkpoint.CheckpointException;
 import io.github.baichuanreward.model.BaichuanConfig;
@@ -88,14 +87,7 @@ public final class RewardModel implements AutoCloseable {
      */
     public static RewardModel load(Path directory, LoadOptions options) throws IOException {
         BaichuanWeights weights = BaichuanWeights.open(directory, options.adapters());
-        BackendRequest request =
-                new BackendRequest(
-                        weights,
-                        options.precision(),
-                        options.devices(),
-                        options.batchTokens(),
-                        options.threads());
-        Backend backend = BackendProvider.select(options.backend(), request);
+        Backend backend = BackendChoice.of(options.backend(), options.request(weights)).open();
         return new RewardModel(directory, weights.config(), options.scoring(), backend);
     }
 
@@ -367,7 +359,7 @@ public final class RewardModel implements AutoCloseable {
         try {
             requireOpen();
             if (tokenizer == null) {
-                tokenizer = loadTokenizer();
+                tokenizer = loadTokenizer(directory, config);
             }
             return Objects.requireNonNull(tokenizer);
         } catch (IOException e) {
@@ -377,7 +369,7 @@ public final class RewardModel implements AutoCloseable {
         }
     }
 
-    private Tokenizer loadTokenizer() throws IOException {
+    static Tokenizer loadTokenizer(Path directory, BaichuanConfig config) throws IOException {
         Path file = directory.resolve(TOKENIZER);
         Tokenizer loaded = Tokenizer.load(file);
         int pieces = loaded.vocabularySize();

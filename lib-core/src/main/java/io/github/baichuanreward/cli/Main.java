@@ -72,7 +72,8 @@ public final class Main implements Runnable {
         CommandLine line =
                 new CommandLine(new Main())
                         .addSubcommand(new ScoreCommand(streams))
-                        .addSubcommand(new TokenizeCommand(streams));
+                        .addSubcommand(new TokenizeCommand(streams))
+                        .addSubcommand(new InspectCommand(streams));
         line.setOut(new PrintWriter(streams.out(), true, StandardCharsets.UTF_8));
         line.setErr(new PrintWriter(streams.err(), true, StandardCharsets.UTF_8));
         line.setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
@@ -94,7 +95,7 @@ public final class Main implements Runnable {
     /** Runs when no command is named. */
     @Override
     public void run() {
-        throw new UsageException("a command is missing: score or tokenize");
+        throw new UsageException("a command is missing: score, tokenize or inspect");
     }
 
     private static int wrongUsage(ParameterException e, Streams streams) {

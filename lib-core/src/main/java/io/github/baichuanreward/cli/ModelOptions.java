@@ -1,6 +1,7 @@
 package io.github.baichuanreward.cli;
 
 import io.github.baichuanreward.LoadOptions;
+import io.github.baichuanreward.ModelInspection;
 import io.github.baichuanreward.RewardModel;
 import io.github.baichuanreward.ScoringOptions;
 import io.github.baichuanreward.backend.Precision;
@@ -73,24 +74,40 @@ final class ModelOptions {
      * @throws IOException if the directory holds no usable reward model
      */
     RewardModel load(Path directory, ScoringOptions scoring) throws IOException {
+        return RewardModel.load(requireDirectory(directory), options().withScoring(scoring));
+    }
+
+    /**
+     * Looks at the model of {@code directory} without loading it.
+     *
+     * @throws IOException if the directory holds no usable reward model
+     */
+    ModelInspection inspect(Path directory) throws IOException {
+        return ModelInspection.of(requireDirectory(directory), options());
+    }
+
+    private static Path requireDirectory(Path directory) {
         if (!Files.isDirectory(directory)) {
             throw new FailureException(
                     directory
                             + ": no such directory; give one that holds a model, since none is downloaded");
         }
+        return directory;
+    }
+
+    private LoadOptions options() {
         LoadOptions options =
                 LoadOptions.defaults()
                         .withBackend(backend)
                         .withPrecision(precision)
-                        .withAdapters(adapters)
-                        .withScoring(scoring);
+                        .withAdapters(adapters);
         if (batchTokens != null) {
             options = options.withBatchTokens(batchTokens);
         }
         if (threads != null) {
             options = options.withThreads(threads);
         }
-        return RewardModel.load(directory, options);
+        return options;
     }
 
     /** Names of backends. */

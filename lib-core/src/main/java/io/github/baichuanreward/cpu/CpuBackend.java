@@ -71,13 +71,18 @@ final class CpuBackend implements Backend {
                     "cpu: devices %s were given, but devices are GPUs; leave them out"
                             .formatted(request.devices()));
         }
-        int batchTokens = request.batchTokens() == 0 ? DEFAULT_BATCH_TOKENS : request.batchTokens();
+        int batchTokens = batchTokens(request);
         requireArrays(request.weights().config(), batchTokens);
         int threads =
                 request.threads() == 0
                         ? Runtime.getRuntime().availableProcessors()
                         : request.threads();
         return new CpuBackend(request, batchTokens, new Workers(threads));
+    }
+
+    /** The size of batches that a request will get. */
+    static int batchTokens(BackendRequest request) {
+        return request.batchTokens() == 0 ? DEFAULT_BATCH_TOKENS : request.batchTokens();
     }
 
     @Override

@@ -48,7 +48,17 @@ public final class CpuBackendProvider implements BackendProvider {
                                     + " to run here all the same")
                             .formatted(gib(weights), gib(memory)));
         }
-        return new Suitability(Fit.USABLE, gib(memory) + " of memory");
+        int batchTokens = CpuBackend.batchTokens(request);
+        return new Suitability(
+                Fit.USABLE,
+                ("weights of %s, mapped from disk, and %s of heap for batches of %d tokens; this"
+                                + " machine has %s of memory, and the heap may grow to %s")
+                        .formatted(
+                                gib(weights),
+                                gib(Activations.bytes(request.weights().config(), batchTokens)),
+                                batchTokens,
+                                gib(memory),
+                                gib(Runtime.getRuntime().maxMemory())));
     }
 
     @Override
@@ -57,6 +67,6 @@ public final class CpuBackendProvider implements BackendProvider {
     }
 
     private static String gib(long bytes) {
-        return "%.1f GiB".formatted((double) bytes / (1L << 30));
+        return "%.2f GiB".formatted((double) bytes / (1L << 30));
     }
 }

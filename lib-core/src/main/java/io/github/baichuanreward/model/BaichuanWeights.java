@@ -2,14 +2,19 @@ package io.github.baichuanreward.model;
 
 import io.github.baichuanreward.checkpoint.Checkpoint;
 import io.github.baichuanreward.checkpoint.CheckpointException;
+import io.github.baichuanreward.checkpoint.DType;
 import io.github.baichuanreward.checkpoint.Tensor;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -176,6 +181,26 @@ public final class BaichuanWeights {
     /** Bytes of all tensors that the forward pass reads, as they lie on disk. */
     public long bytes() {
         return tensors().mapToLong(Tensor::bytes).sum();
+    }
+
+    /** Numbers in all tensors that the forward pass reads. */
+    public long parameters() {
+        return tensors().mapToLong(Tensor::elements).sum();
+    }
+
+    /** Types of those tensors, the most frequent first. */
+    public List<String> types() {
+        Map<DType, Long> counts =
+                tensors()
+                        .collect(
+                                Collectors.groupingBy(
+                                        Tensor::dtype,
+                                        () -> new EnumMap<>(DType.class),
+                                        Collectors.counting()));
+        return counts.entrySet().stream()
+                .sorted(Map.Entry.<DType, Long>comparingByValue().reversed())
+                .map(entry -> entry.getKey().name().toLowerCase(Locale.ROOT))
+                .toList();
     }
 
     private Stream<Tensor> tensors() {

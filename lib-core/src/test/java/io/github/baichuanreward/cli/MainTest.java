@@ -23,7 +23,7 @@ class MainTest {
                                 2,
                                 "",
                                 """
-                                reward: a command is missing: score or tokenize
+                                reward: a command is missing: score, tokenize or inspect
                                 See ./reward --help
                                 """));
     }

@@ -90,7 +90,7 @@ class CpuBackendTest extends BackendContract {
         assertThat(new CpuBackendProvider(() -> bytes - 1).check(request).fit())
                 .isEqualTo(BackendProvider.Fit.TOO_SMALL);
         assertThat(new CpuBackendProvider(() -> bytes - 1).check(request).reason())
-                .startsWith("the weights take 0.0 GiB but this machine has 0.0 GiB of memory")
+                .startsWith("the weights take 0.00 GiB but this machine has 0.00 GiB of memory")
                 .contains("backend cpu");
     }
 

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.baichuanreward.LoadOptions;
+import io.github.baichuanreward.ModelInspection;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -47,6 +49,21 @@ class FullSizeTest {
         ByteBuffer row = weights.layers().get(39).down().weight().mapRows(HIDDEN - 1, 1);
         assertThat(row.remaining()).isEqualTo(2 * INTERMEDIATE);
         assertThat(row.getShort(2 * INTERMEDIATE - 2)).isZero();
+    }
+
+    @Test
+    void isInspectedWithinItsTime() throws IOException {
+        write();
+
+        long start = System.nanoTime();
+        ModelInspection inspection = ModelInspection.of(directory, LoadOptions.defaults());
+        Duration taken = Duration.ofNanos(System.nanoTime() - start);
+
+        assertThat(taken).isLessThan(Duration.ofSeconds(2));
+        assertThat(inspection.weights()).isEqualTo("safetensors, 3 shards, bfloat16");
+        assertThat(inspection.head().looksUntrained()).as("a head of zeros").isTrue();
+        assertThat(inspection.backends()).extracting(backend -> backend.name()).contains("cpu");
+        System.out.printf("inspect of 26.5 GB: %d ms%n", taken.toMillis());
     }
 
     private void write() throws IOException {

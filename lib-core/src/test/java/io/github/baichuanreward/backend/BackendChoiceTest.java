@@ -14,7 +14,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class BackendProviderTest {
+class BackendChoiceTest {
 
     @TempDir Path directory;
     private BackendRequest request;
@@ -77,11 +77,9 @@ class BackendProviderTest {
     void aNameThatIsNotOnTheClassPathNamesThoseThatAre() {
         assertThatThrownBy(() -> select("cuda", provider("cpu", 0, Fit.USABLE)))
                 .isInstanceOf(BackendException.class)
-                .hasMessage(
-                        "no backend \"cuda\"; on the class path: [cpu]; add baichuan-reward-cuda to"
-                                + " run on GPUs");
+                .hasMessage("no backend \"cuda\"; on the class path: cpu");
         assertThatThrownBy(() -> select("tpu", provider("cpu", 0, Fit.USABLE)))
-                .hasMessage("no backend \"tpu\"; on the class path: [cpu]");
+                .hasMessage("no backend \"tpu\"; on the class path: cpu");
     }
 
     @Test
@@ -91,8 +89,21 @@ class BackendProviderTest {
     }
 
     @Test
+    void keepsTheReasonsOfAll() {
+        BackendChoice choice =
+                BackendChoice.of(
+                        "auto", request, List.of(provider("cpu", 0, Fit.USABLE), gpu(Fit.ABSENT)));
+
+        assertThat(choice.failure()).isNull();
+        assertThat(choice.candidates())
+                .containsExactly(
+                        new BackendChoice.Candidate("cuda", Fit.ABSENT, "because ABSENT", false),
+                        new BackendChoice.Candidate("cpu", Fit.USABLE, "because USABLE", true));
+    }
+
+    @Test
     void theCpuIsOnTheClassPath() throws IOException {
-        try (Backend backend = BackendProvider.select("auto", request)) {
+        try (Backend backend = BackendChoice.of("auto", request).open()) {
             assertThat(backend.description()).startsWith("cpu: float32");
         }
     }
@@ -103,7 +114,7 @@ class BackendProviderTest {
         Thread thread = Thread.currentThread();
         ClassLoader before = thread.getContextClassLoader();
         thread.setContextClassLoader(new ClassLoader(null) {});
-        try (Backend backend = BackendProvider.select("auto", request)) {
+        try (Backend backend = BackendChoice.of("auto", request).open()) {
             assertThat(backend.description()).startsWith("cpu: ");
         } finally {
             thread.setContextClassLoader(before);
@@ -111,7 +122,7 @@ class BackendProviderTest {
     }
 
     private String select(String wanted, BackendProvider... providers) throws IOException {
-        try (Backend backend = BackendProvider.select(wanted, request, List.of(providers))) {
+        try (Backend backend = BackendChoice.of(wanted, request, List.of(providers)).open()) {
             return backend.description();
         }
     }
