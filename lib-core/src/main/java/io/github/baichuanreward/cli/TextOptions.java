@@ -15,8 +15,8 @@ final class TextOptions {
             paramLabel = "NAME",
             converter = TemplateConverter.class,
             description =
-                    "How prompt and answer become one text: default, baichuan, vanilla or raw"
-                            + " (default: default, which most reward models were trained with).")
+                    "How prompt and answer become one text: default, baichuan, baichuan2, vanilla or"
+                            + " raw (default: default, which most reward models were trained with).")
     private PromptTemplate template = PromptTemplate.DEFAULT;
 
     @Option(

@@ -27,6 +27,12 @@ public enum PromptTemplate {
      */
     BAICHUAN,
 
+    /**
+     * The same with the role tokens of Baichuan 2, {@code <reserved_106>} and {@code
+     * <reserved_107>}.
+     */
+    BAICHUAN2,
+
     /** The prompt alone; it has no place for earlier turns. */
     VANILLA,
 
@@ -41,12 +47,9 @@ public enum PromptTemplate {
                     + "The assistant gives helpful, detailed, and polite answers to the user's"
                     + " questions.";
 
-    private static final String USER = "<reserved_102>";
-    private static final String ASSISTANT = "<reserved_103>";
-
     /**
      * Returns the template of a name as users write it: {@code default}, {@code baichuan}, {@code
-     * vanilla} or {@code raw}.
+     * baichuan2}, {@code vanilla} or {@code raw}.
      *
      * @throws IllegalArgumentException if there is none of that name; the message lists the names
      */
@@ -126,7 +129,8 @@ public enum PromptTemplate {
     private int[] promptIds(Tokenizer tokenizer, List<String> dialogue) {
         return switch (this) {
             case DEFAULT -> tokenizer.encode(defaultPrompt(dialogue));
-            case BAICHUAN -> baichuanPrompt(tokenizer, dialogue);
+            case BAICHUAN -> rolesPrompt(tokenizer, dialogue, "<reserved_102>", "<reserved_103>");
+            case BAICHUAN2 -> rolesPrompt(tokenizer, dialogue, "<reserved_106>", "<reserved_107>");
             case VANILLA, RAW -> tokenizer.encode(dialogue.get(0));
         };
     }
@@ -139,9 +143,10 @@ public enum PromptTemplate {
         return text.append("\nAssistant: ").toString();
     }
 
-    private static int[] baichuanPrompt(Tokenizer tokenizer, List<String> dialogue) {
-        int[] user = role(tokenizer, USER);
-        int[] assistant = role(tokenizer, ASSISTANT);
+    private int[] rolesPrompt(
+            Tokenizer tokenizer, List<String> dialogue, String userPiece, String assistantPiece) {
+        int[] user = role(tokenizer, userPiece);
+        int[] assistant = role(tokenizer, assistantPiece);
         List<int[]> parts = new ArrayList<>();
         for (int i = 0; i < dialogue.size(); i++) {
             parts.add(i % 2 == 0 ? user : assistant);
@@ -151,12 +156,12 @@ public enum PromptTemplate {
         return join(parts.toArray(int[][]::new));
     }
 
-    private static int[] role(Tokenizer tokenizer, String piece) {
+    private int[] role(Tokenizer tokenizer, String piece) {
         OptionalInt id = tokenizer.id(piece);
         if (id.isEmpty()) {
             throw new IllegalArgumentException(
-                    "template baichuan needs the token %s, which this tokenizer does not have: it is"
-                                    .formatted(piece)
+                    "template %s needs the token %s, which this tokenizer does not have: it is"
+                                    .formatted(this, piece)
                             + " not a Baichuan tokenizer; choose another template");
         }
         return new int[] {id.getAsInt()};

@@ -93,6 +93,24 @@ class BaichuanWeightsTest {
         assertThat(BaichuanWeights.open(directory).bytes()).isEqualTo(with);
     }
 
+    /**
+     * The second generation's 13B differs in the vocabulary and in a head that rewards do not use.
+     */
+    @Test
+    void readsADirectoryOfTheSecondGeneration() throws IOException {
+        TinyModel model =
+                new TinyModel(1)
+                        .config("vocab_size", 125_696)
+                        .config("z_loss_weight", 0)
+                        .config("tokenizer_class", "BaichuanTokenizer")
+                        .tensor("model.embed_tokens.weight", 125_696, 24)
+                        .tensor("lm_head.weight", 5, 24);
+        BaichuanWeights weights = BaichuanWeights.open(model.write(directory));
+
+        assertThat(weights.config().vocabulary()).isEqualTo(125_696);
+        assertThat(weights.embedding().shape()).containsExactly(125_696, 24);
+    }
+
     @Test
     void readsNamesThatDeepSpeedWrapped() throws IOException {
         TinyModel model = new TinyModel(1);
