@@ -4,6 +4,10 @@ import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.Pipe;
+import java.nio.channels.WritableByteChannel;
+import java.util.Objects;
 
 /**
  * The process's standard output, which, other than {@link System#out}, does not hide that a write
@@ -33,10 +37,25 @@ final class StandardOutput extends OutputStream {
         try {
             stream.write(bytes, offset, length);
         } catch (IOException e) {
-            if (String.valueOf(e.getMessage()).contains("Broken pipe")) {
+            if (Objects.equals(e.getMessage(), brokenPipe())) {
                 throw new ReaderGoneException(e);
             }
             throw new IOException("standard output: " + e.getMessage(), e);
         }
+    }
+
+    /**
+     * What the system says of a pipe whose reader has gone away. It says so in the language of the
+     * locale, and Java passes on nothing else, so a pipe is broken to hear it.
+     */
+    static String brokenPipe() throws IOException {
+        Pipe pipe = Pipe.open();
+        pipe.source().close();
+        try (WritableByteChannel sink = pipe.sink()) {
+            sink.write(ByteBuffer.allocate(1));
+        } catch (IOException e) {
+            return String.valueOf(e.getMessage());
+        }
+        throw new AssertionError("a pipe without a reader took a byte");
     }
 }

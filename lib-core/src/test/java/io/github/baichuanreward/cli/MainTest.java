@@ -2,6 +2,7 @@ package io.github.baichuanreward.cli;
 
 import static io.github.baichuanreward.cli.CommandLineRun.MODEL;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.baichuanreward.cli.StandardOutput.ReaderGoneException;
 import java.io.ByteArrayInputStream;
@@ -10,6 +11,8 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -141,5 +144,21 @@ class MainTest {
     void writesUtf8WhateverThePlatformsEncoding() {
         CommandLineRun run = CommandLineRun.of("score", "--model", MODEL, "--input", "/猫/中.jsonl");
         assertThat(run.err()).contains("/猫/中.jsonl");
+    }
+
+    @Test
+    @DisabledOnOs(OS.WINDOWS)
+    void knowsABrokenPipeByWhatTheSystemSaysOfOne() throws Exception {
+        Process reader =
+                new ProcessBuilder("sh", "-c", "exec <&-; echo gone; exec sleep 60").start();
+        try {
+            assertThat(reader.getInputStream().read()).isEqualTo('g');
+            OutputStream pipe = reader.getOutputStream();
+            assertThatThrownBy(() -> pipe.write(new byte[1 << 16]))
+                    .isInstanceOf(IOException.class)
+                    .hasMessage(StandardOutput.brokenPipe());
+        } finally {
+            reader.destroy();
+        }
     }
 }
