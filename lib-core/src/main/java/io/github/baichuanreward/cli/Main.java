@@ -12,10 +12,12 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.util.Arrays;
+import java.util.Locale;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
@@ -83,7 +85,11 @@ public final class Main implements Runnable {
         line.setParameterExceptionHandler((e, arguments) -> wrongUsage(e, streams));
         line.setExecutionExceptionHandler(
                 (e, command, parsed) -> failed(e, command, parsed, streams));
-        return line.execute(args);
+        try {
+            return line.execute(args);
+        } catch (OutOfMemoryError e) {
+            return outOfMemory(e, line.getParseResult(), streams);
+        }
     }
 
     /** True if Java could not read the bytes of an argument in the character set of the locale. */
@@ -123,6 +129,27 @@ public final class Main implements Runnable {
             e.printStackTrace(streams.err());
         }
         return status;
+    }
+
+    /** Unlike other errors, one that the user can do something about. */
+    private static int outOfMemory(OutOfMemoryError e, ParseResult parsed, Streams streams) {
+        long heap = Runtime.getRuntime().maxMemory();
+        CommandSpec command = parsed.asCommandLineList().get(1).getCommandSpec();
+        boolean scores = command.findOption(ModelOptions.BATCH_TOKENS) != null;
+        streams.err()
+                .printf(
+                        Locale.ROOT,
+                        "reward: out of memory: %s; the heap may grow to %d MiB%n"
+                                + "Give %sa larger heap: JAVA_TOOL_OPTIONS=-Xmx%dg ./reward ...%n",
+                        e.getMessage(),
+                        heap >> 20,
+                        scores ? "a smaller --batch_tokens, fewer --threads, or " : "",
+                        // Twice as much, in whole GiB.
+                        (heap >> 29) + 1);
+        if (wantsTrace(parsed)) {
+            e.printStackTrace(streams.err());
+        }
+        return FAILED;
     }
 
     private static boolean wantsTrace(ParseResult parsed) {

@@ -19,6 +19,8 @@ import picocli.CommandLine.TypeConversionException;
 /** Which model is loaded, and how it runs. */
 final class ModelOptions {
 
+    static final String BATCH_TOKENS = "--batch_tokens";
+
     @Option(
             names = {"--model_name_or_path", "--model"},
             order = -10,
@@ -51,7 +53,7 @@ final class ModelOptions {
     private Precision precision = Precision.AUTO;
 
     @Option(
-            names = "--batch_tokens",
+            names = BATCH_TOKENS,
             paramLabel = "N",
             converter = PositiveConverter.class,
             description = "Score at most N tokens at a time; more needs more memory.")

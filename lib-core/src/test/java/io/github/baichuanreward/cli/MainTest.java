@@ -10,9 +10,16 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -144,6 +151,59 @@ class MainTest {
     void writesUtf8WhateverThePlatformsEncoding() {
         CommandLineRun run = CommandLineRun.of("score", "--model", MODEL, "--input", "/猫/中.jsonl");
         assertThat(run.err()).contains("/猫/中.jsonl");
+    }
+
+    @Test
+    void saysWhatToDoWhenMemoryIsTooSmall(@TempDir Path folder) throws Exception {
+        Path rows = folder.resolve("rows.jsonl");
+        Files.writeString(
+                rows,
+                "{\"input_ids\": [5]}\n"
+                        + ("{\"input_ids\": " + Collections.nCopies(4096, 5) + "}\n").repeat(20));
+        String[] score = {
+            "score", "--model", MODEL, "--input", rows.toString(), "--batch_tokens", "80000"
+        };
+        CommandLineRun run = inSmallHeap(score);
+        assertThat(run.status()).isEqualTo(1);
+        assertThat(run.err())
+                .matches(
+                        """
+                        reward: out of memory: Java heap space; the heap may grow to \\d+ MiB
+                        Give a smaller --batch_tokens, fewer --threads, or a larger heap: JAVA_TOOL_OPTIONS=-Xmx1g ./reward \\.\\.\\.
+                        """);
+        String[] traced = Arrays.copyOf(score, score.length + 1);
+        traced[score.length] = "--stacktrace";
+        assertThat(inSmallHeap(traced).err())
+                .startsWith(run.err() + "java.lang.OutOfMemoryError: ");
+    }
+
+    @Test
+    void doesNotAdviseWhatACommandDoesNotHave(@TempDir Path folder) throws Exception {
+        Path rows = folder.resolve("rows.jsonl");
+        Files.writeString(rows, "{\"text\": \"" + "x".repeat(30_000_000) + "\"}\n");
+        CommandLineRun run = inSmallHeap("tokenize", "--model", MODEL, "--input", rows.toString());
+        assertThat(run.status()).isEqualTo(1);
+        assertThat(run.err()).contains("\nGive a larger heap: JAVA_TOOL_OPTIONS=").hasLineCount(2);
+    }
+
+    /** Runs in a JVM of its own, whose heap has 48 MiB. */
+    private static CommandLineRun inSmallHeap(String... command)
+            throws IOException, InterruptedException {
+        List<String> args =
+                new ArrayList<>(
+                        List.of(
+                                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                                "-Xmx48m",
+                                "-cp",
+                                System.getProperty("java.class.path"),
+                                "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+                                Main.class.getName()));
+        Collections.addAll(args, command);
+        Process process =
+                new ProcessBuilder(args).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
+        process.getOutputStream().close();
+        String err = new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
+        return new CommandLineRun(process.waitFor(), "", err);
     }
 
     @Test
