@@ -82,9 +82,19 @@ abstract sealed class RowReader implements Closeable permits JsonLinesReader, Js
      */
     abstract long nextText() throws IOException, RowException;
 
-    /** True if reading on could mean waiting for whoever writes the input. */
+    /**
+     * True if reading on could mean waiting for whoever writes the input. Passes over line ends, so
+     * that blank lines after a row do not look like the beginning of the next.
+     */
     final boolean isWaiting() throws IOException {
-        return position == limit && in.available() == 0;
+        while (position < limit || in.available() > 0) {
+            int next = peek();
+            if (next != '\n' && next != '\r') {
+                return false;
+            }
+            read();
+        }
+        return true;
     }
 
     /** The line of the byte that {@link #read} gives next. */

@@ -535,8 +535,10 @@ class ScoreCommandTest {
                                             in,
                                             out,
                                             new ByteArrayOutputStream()));
-            for (int i = 0; i < 3; i++) {
-                rows.write("{\"input_ids\": [%d]}\n".formatted(i).getBytes(StandardCharsets.UTF_8));
+            String[] lineEnds = {"\n", "\r\n", "\n\n", "\n\r\n"};
+            for (int i = 0; i < lineEnds.length; i++) {
+                String row = "{\"input_ids\": [%d]}".formatted(i) + lineEnds[i];
+                rows.write(row.getBytes(StandardCharsets.UTF_8));
                 rows.flush();
                 assertThat(readLine(results)).contains("[" + i + "], \"reward\": ");
             }
