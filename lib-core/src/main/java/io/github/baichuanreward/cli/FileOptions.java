@@ -37,6 +37,14 @@ final class FileOptions {
         return output != null;
     }
 
+    boolean writesStandardOutput() {
+        return outputName().equals(STANDARD);
+    }
+
+    private String outputName() {
+        return output == null ? STANDARD : output;
+    }
+
     /**
      * Checks the names before anything costly begins.
      *
@@ -66,7 +74,7 @@ final class FileOptions {
     /** What the user reads about a bad row of the input, and about the rows before it. */
     FailureException failure(RowException e, long rowsBefore) {
         String from = input == null || input.equals(STANDARD) ? "standard input" : input;
-        String to = output == null || output.equals(STANDARD) ? "standard output" : output;
+        String to = writesStandardOutput() ? "standard output" : outputName();
         String before = rowsBefore == 1 ? "The row" : "The " + rowsBefore + " rows";
         return new FailureException(
                 "%s, line %d: %s%n%s"
@@ -89,10 +97,11 @@ final class FileOptions {
 
     /** Opens the output and replaces what it held; standard output where none is named. */
     RowWriter openOutput(Streams streams) throws IOException {
-        String name = output == null ? STANDARD : output;
         OutputStream out =
-                name.equals(STANDARD) ? streams.out() : Files.newOutputStream(Path.of(name));
-        return new RowWriter(out, RowFormat.of(name));
+                writesStandardOutput()
+                        ? streams.out()
+                        : Files.newOutputStream(Path.of(outputName()));
+        return new RowWriter(out, RowFormat.of(outputName()));
     }
 
     /** Rows of the input, or -1 where it can be read only once. */

@@ -153,7 +153,9 @@ final class ScoreCommand implements Callable<Integer> {
     }
 
     private Progress progress() throws IOException {
-        return common.quiet() || streams.errColumns() == 0
+        // On one terminal the rows themselves show how far it is, and a bar would run into them.
+        boolean rowsOnTerminal = files.writesStandardOutput() && streams.outColumns() > 0;
+        return common.quiet() || streams.errColumns() == 0 || rowsOnTerminal
                 ? Progress.hidden()
                 : Progress.shown("score", files.countRows(), streams);
     }

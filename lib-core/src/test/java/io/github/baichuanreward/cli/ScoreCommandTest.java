@@ -612,6 +612,19 @@ class ScoreCommandTest {
         assertThat(CommandLineRun.onTerminal(100, quiet).err()).isEmpty();
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"", "--output -"})
+    void showsNoProgressAmongRowsOnTheSameTerminal(String output) throws IOException {
+        Path input = folder.resolve("rows.jsonl");
+        Files.writeString(input, "{\"input_ids\": [5]}\n".repeat(50));
+        List<String> args =
+                new ArrayList<>(List.of("score", "--model", MODEL, "--input", input.toString()));
+        args.addAll(output.isEmpty() ? List.of() : List.of(output.split(" ")));
+        CommandLineRun run = CommandLineRun.onTerminal(100, args.toArray(String[]::new));
+        assertThat(run.outLines()).hasSize(50);
+        assertThat(run.err()).startsWith("50 rows with 50 tokens in ").hasLineCount(1);
+    }
+
     private static JsonNode cases() throws IOException {
         return JSON.readTree(TestData.demoModel().resolve("expected.json").toFile()).path("cases");
     }
