@@ -340,7 +340,7 @@ class PromptTemplateTest {
                 .isThrownBy(() -> PromptTemplate.named("llama2"))
                 .withMessage(
                         "there is no template \"llama2\"; the templates are default, baichuan,"
-                                + " vanilla, raw");
+                                + " baichuan2, vanilla, raw");
     }
 
     private static void refuses(List<String> dialogue, String answer, String start, String part) {
