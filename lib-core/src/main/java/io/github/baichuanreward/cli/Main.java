@@ -124,6 +124,9 @@ public final class Main implements Runnable {
             status = wrongUsage(String.valueOf(e.getMessage()), command, streams);
         } else {
             streams.err().println("reward: " + message(e));
+            if (e.getCause() instanceof OutOfMemoryError) {
+                sayHowToGetMemory(parsed, streams);
+            }
         }
         if (wantsTrace(parsed)) {
             e.printStackTrace(streams.err());
@@ -133,23 +136,29 @@ public final class Main implements Runnable {
 
     /** Unlike other errors, one that the user can do something about. */
     private static int outOfMemory(OutOfMemoryError e, ParseResult parsed, Streams streams) {
-        long heap = Runtime.getRuntime().maxMemory();
+        streams.err()
+                .printf(
+                        Locale.ROOT,
+                        "reward: out of memory: %s; the heap may grow to %d MiB%n",
+                        e.getMessage(),
+                        Runtime.getRuntime().maxMemory() >> 20);
+        sayHowToGetMemory(parsed, streams);
+        if (wantsTrace(parsed)) {
+            e.printStackTrace(streams.err());
+        }
+        return FAILED;
+    }
+
+    private static void sayHowToGetMemory(ParseResult parsed, Streams streams) {
         CommandSpec command = parsed.asCommandLineList().get(1).getCommandSpec();
         boolean scores = command.findOption(ModelOptions.BATCH_TOKENS) != null;
         streams.err()
                 .printf(
                         Locale.ROOT,
-                        "reward: out of memory: %s; the heap may grow to %d MiB%n"
-                                + "Give %sa larger heap: JAVA_TOOL_OPTIONS=-Xmx%dg ./reward ...%n",
-                        e.getMessage(),
-                        heap >> 20,
+                        "Give %sa larger heap: JAVA_TOOL_OPTIONS=-Xmx%dg ./reward ...%n",
                         scores ? "a smaller --batch_tokens, fewer --threads, or " : "",
                         // Twice as much, in whole GiB.
-                        (heap >> 29) + 1);
-        if (wantsTrace(parsed)) {
-            e.printStackTrace(streams.err());
-        }
-        return FAILED;
+                        (Runtime.getRuntime().maxMemory() >> 29) + 1);
     }
 
     private static boolean wantsTrace(ParseResult parsed) {

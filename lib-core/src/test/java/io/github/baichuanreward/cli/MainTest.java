@@ -168,13 +168,14 @@ class MainTest {
         assertThat(run.err())
                 .matches(
                         """
-                        reward: out of memory: Java heap space; the heap may grow to \\d+ MiB
+                        reward: cpu: a batch of 77825 tokens needs \\d+ MiB of the Java heap, whose limit is \\d+ MiB; .*
                         Give a smaller --batch_tokens, fewer --threads, or a larger heap: JAVA_TOOL_OPTIONS=-Xmx1g ./reward \\.\\.\\.
                         """);
         String[] traced = Arrays.copyOf(score, score.length + 1);
         traced[score.length] = "--stacktrace";
         assertThat(inSmallHeap(traced).err())
-                .startsWith(run.err() + "java.lang.OutOfMemoryError: ");
+                .startsWith(run.err())
+                .contains("Caused by: java.lang.OutOfMemoryError: ");
     }
 
     @Test
