@@ -50,9 +50,17 @@ public final class Golden {
      * @param ids its tokens
      * @param reward float64 reward at its last token
      * @param lastHidden final-normed hidden state of its last token, empty where not recorded
+     * @param original the same reward from the original code in float32, NaN where not recorded
+     * @param originalBfloat16 in bfloat16, on weights of that type; NaN for others
      */
     @SuppressWarnings("ArrayRecordComponent") // never compared
-    public record Case(String id, int[] ids, double reward, double[] lastHidden) {}
+    public record Case(
+            String id,
+            int[] ids,
+            double reward,
+            double[] lastHidden,
+            double original,
+            double originalBfloat16) {}
 
     /**
      * Every stage of one short sequence, all tokens.
@@ -144,7 +152,9 @@ public final class Golden {
                             node.get("id").asText(),
                             ints(node.get("input_ids")),
                             node.get("reward_f64").asDouble(),
-                            doubles(node.get("last_hidden_f64"))));
+                            doubles(node.get("last_hidden_f64")),
+                            node.path("reward_f32_upstream").asDouble(Double.NaN),
+                            node.path("reward_bf16_upstream_info").asDouble(Double.NaN)));
         }
         return cases;
     }
@@ -157,7 +167,7 @@ public final class Golden {
             int length = padding.at("/right/last_real_index/" + i).asInt() + 1;
             int[] ids = Arrays.copyOf(ints(padding.at("/right/input_ids/" + i)), length);
             double reward = padding.at("/rewards_unpadded_f64/" + i).asDouble();
-            cases.add(new Case("padded-" + i, ids, reward, new double[0]));
+            cases.add(new Case("padded-" + i, ids, reward, new double[0], Double.NaN, Double.NaN));
         }
         return cases;
     }

@@ -30,17 +30,27 @@ public abstract class BackendContract {
         Golden golden = Golden.read(name);
         SoftAssertions all = new SoftAssertions();
         double worst = 0;
+        double original = 0;
+        double originalBfloat16 = 0;
         try (Backend backend = open(golden)) {
             for (Golden.Case single : golden.cases()) {
                 double reward = backend.score(batch(List.of(single.ids())))[0];
                 worst = Math.max(worst, Math.abs(reward - single.reward()));
+                original = Math.max(original, Math.abs(single.original() - single.reward()));
+                originalBfloat16 =
+                        Math.max(
+                                originalBfloat16,
+                                Math.abs(single.originalBfloat16() - single.reward()));
                 all.assertThat(Math.abs(reward - single.reward()))
                         .as("%s %s: %s against %s", name, single.id(), reward, single.reward())
                         .isLessThan(tolerance());
             }
         }
         all.assertAll();
-        System.out.printf("%s: largest distance from float64 %.2g%n", name, worst);
+        System.out.printf(
+                "%s: largest distance from float64: ours %.1e, the original in float32 %.1e, in"
+                        + " bfloat16 %.1e%n",
+                name, worst, original, originalBfloat16);
     }
 
     @ParameterizedTest
