@@ -15,7 +15,6 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,8 +34,6 @@ final class JsonRow {
                                     .maxNumberLength(Integer.MAX_VALUE)
                                     .build())
                     .build();
-
-    private static final Pattern LINE_END = Pattern.compile("\\s*[\\r\\n]\\s*");
 
     private static final String PAIRS = "an array of [prompt, answer] pairs";
 
@@ -267,11 +264,28 @@ final class JsonRow {
     }
 
     /**
-     * A line end can only stand between values, since inside strings JSON writes it as an escape.
+     * Each line end with the white space around it becomes one space. It can only stand between
+     * values, since inside strings JSON writes it as an escape.
      */
     private static String onOneLine(StringBuilder row) {
-        boolean already = row.indexOf("\n") < 0 && row.indexOf("\r") < 0;
-        return already ? row.toString() : LINE_END.matcher(row).replaceAll(" ");
+        StringBuilder line = new StringBuilder(row.length());
+        for (int i = 0; i < row.length(); i++) {
+            char c = row.charAt(i);
+            if (c != '\n' && c != '\r') {
+                line.append(c);
+                continue;
+            }
+            int end = line.length();
+            while (end > 0 && RowReader.isSpace(line.charAt(end - 1))) {
+                end--;
+            }
+            line.setLength(end);
+            line.append(' ');
+            while (i + 1 < row.length() && RowReader.isSpace(row.charAt(i + 1))) {
+                i++;
+            }
+        }
+        return line.toString();
     }
 
     private Span span(String name) {

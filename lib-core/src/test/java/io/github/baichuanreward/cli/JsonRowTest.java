@@ -3,11 +3,13 @@ package io.github.baichuanreward.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.baichuanreward.PromptAnswer;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Random;
@@ -46,6 +48,18 @@ class JsonRowTest {
         String row = "{\r\n  \"a\": [1,\n  2],\n  \"s\": \"x  y\"\n}\n";
         assertThat(JsonRow.parse(row, 1).with(REWARD))
                 .isEqualTo("{ \"a\": [1, 2], \"s\": \"x  y\", \"reward\": 0.5}");
+    }
+
+    @Test
+    void putsLongBlanksOnOneLineInTimeThatGrowsWithTheirLength() throws Exception {
+        String blanks = " ".repeat(1_000_000);
+        JsonRow row = JsonRow.parse("{\"a\":" + blanks + "\n1,\n\"s\": \"" + blanks + "\"}", 1);
+        assertTimeoutPreemptively(
+                Duration.ofSeconds(20),
+                () ->
+                        assertThat(row.with(REWARD))
+                                .isEqualTo(
+                                        "{\"a\": 1, \"s\": \"" + blanks + "\", \"reward\": 0.5}"));
     }
 
     @Test
