@@ -1,6 +1,7 @@
 package io.github.baichuanreward.cli;
 
 import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
@@ -30,6 +31,7 @@ final class JsonRow {
                     .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                     .streamReadConstraints(
                             StreamReadConstraints.builder()
+                                    .maxNameLength(Integer.MAX_VALUE)
                                     .maxStringLength(Integer.MAX_VALUE)
                                     .maxNumberLength(Integer.MAX_VALUE)
                                     .build())
@@ -77,12 +79,7 @@ final class JsonRow {
             }
             return new JsonRow(text.substring(begin, end), fields, line);
         } catch (JsonProcessingException e) {
-            long lineOfError = line + Math.max(0, e.getLocation().getLineNr() - 1);
-            throw new RowException(
-                    lineOfError,
-                    "not valid JSON at column %d: %s"
-                            .formatted(e.getLocation().getColumnNr(), plain(e)),
-                    e);
+            throw notJson(e, line);
         } catch (IOException e) {
             throw new AssertionError("reading from a string failed", e);
         }
@@ -97,10 +94,23 @@ final class JsonRow {
         return new Span(from - begin, to - begin);
     }
 
+    private static RowException notJson(JsonProcessingException e, long line) {
+        JsonLocation place = e.getLocation();
+        if (place == null) {
+            // So it is where a row is valid JSON, but passes a limit of the parser.
+            return new RowException(line, "cannot be read: " + plain(e), e);
+        }
+        return new RowException(
+                line + Math.max(0, place.getLineNr() - 1),
+                "not valid JSON at column %d: %s".formatted(place.getColumnNr(), plain(e)),
+                e);
+    }
+
     /** The parser's own words without its advice to programmers. */
     private static String plain(JsonProcessingException e) {
         return e.getOriginalMessage()
                 .replaceAll(": enable `JsonReadFeature[^`]*` to allow", " is not JSON")
+                .replaceAll(", from `[^`]*`", "")
                 .replaceAll("(?s)\\s*\\((for|start) [^\\[]*\\[Source.*$", "")
                 .replaceAll("\\s*[\\r\\n]+\\s*", " ");
     }

@@ -218,6 +218,25 @@ class JsonRowTest {
     }
 
     @Test
+    void passesLongNamesThrough() throws Exception {
+        String row = "{\"" + "n".repeat(100_000) + "\": 1";
+        assertThat(JsonRow.parse(row + "}", 1).with(REWARD)).isEqualTo(row + ", \"reward\": 0.5}");
+    }
+
+    @Test
+    void refusesWhatIsNestedTooDeep() throws Exception {
+        String deepest = "{\"a\": " + "[".repeat(999) + "]".repeat(999);
+        assertThat(JsonRow.parse(deepest + "}", 1).with(REWARD))
+                .isEqualTo(deepest + ", \"reward\": 0.5}");
+        String tooDeep = "{\"a\": " + "[".repeat(1000) + "]".repeat(1000) + "}";
+        RowException e = catchThrowableOfType(RowException.class, () -> JsonRow.parse(tooDeep, 7));
+        assertThat(e.line()).isEqualTo(7);
+        assertThat(e.reason())
+                .isEqualTo(
+                        "cannot be read: Document nesting depth (1001) exceeds the maximum allowed (1000)");
+    }
+
+    @Test
     void countsColumnsFromTheLinesBeginning() throws Exception {
         assertThat(JsonRow.parse(" \t{\"a\": 1} \r", 1).with(REWARD))
                 .isEqualTo("{\"a\": 1, \"reward\": 0.5}");
