@@ -84,6 +84,7 @@ final class ScoreCommand implements Callable<Integer> {
 
     private void checkArguments() throws IOException {
         files.check();
+        text.check();
         if (files.hasInput() && (prompt != null || !answers.isEmpty())) {
             throw new UsageException("give either --input or --prompt and --answer, not both");
         }

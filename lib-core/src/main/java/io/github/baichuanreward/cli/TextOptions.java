@@ -32,8 +32,30 @@ final class TextOptions {
             paramLabel = "N",
             converter = PositiveConverter.class,
             description =
-                    "Cut the answer to N token ids, the final one included (default: never cut).")
+                    "Cut the answer to N token ids, at least 2, the final one included"
+                            + " (default: never cut).")
     private int maxTargetLength = ScoringOptions.UNLIMITED;
+
+    /**
+     * Checks the limits before anything costly begins.
+     *
+     * @throws UsageException if they cannot be, or not with this template
+     */
+    void check() {
+        if (maxTargetLength < 2) {
+            throw new UsageException(
+                    "--max_target_length must be at least 2: one token of the answer and the final"
+                            + " one");
+        }
+        boolean cuts =
+                maxSourceLength != ScoringOptions.UNLIMITED
+                        || maxTargetLength != ScoringOptions.UNLIMITED;
+        if (template == PromptTemplate.RAW && cuts) {
+            throw new UsageException(
+                    "--template raw encodes prompt and answer as one text, and takes neither"
+                            + " --max_source_length nor --max_target_length");
+        }
+    }
 
     ScoringOptions scoring() {
         return ScoringOptions.defaults()

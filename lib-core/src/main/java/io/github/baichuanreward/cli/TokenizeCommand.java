@@ -56,6 +56,7 @@ final class TokenizeCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         common.configureLogging();
         files.check();
+        text.check();
         if (model == null || !files.hasInput()) {
             throw new UsageException("--input is missing: a file of rows, or - for standard input");
         }

@@ -212,6 +212,9 @@ class ScoreCommandTest {
                     --threads 0        | Invalid value for option '--threads': '0' is not a whole number from 1
                     --batch_tokens x   | Invalid value for option '--batch_tokens': 'x' is not a whole number from 1
                     --max_source_length -1 | Invalid value for option '--max_source_length': '-1' is not a whole number from 1
+                    --max_target_length 1  | --max_target_length must be at least 2: one token of the answer and the final one
+                    --template raw --max_source_length 5 | --template raw encodes prompt and answer as one text, and takes neither --max_source_length nor --max_target_length
+                    --template raw --max_target_length 5 | --template raw encodes prompt and answer as one text, and takes neither --max_source_length nor --max_target_length
                     --threads          | Missing required parameter for option '--threads' (N)
                     --nonsense         | Unknown option: '--nonsense'
                     extra              | Unmatched argument at index 1: 'extra'
