@@ -199,6 +199,10 @@ class MainTest {
                                 System.getProperty("java.class.path"),
                                 "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
                                 Main.class.getName()));
+        if (Runtime.version().feature() >= 22) {
+            // As the launcher does; or Java warns of it on standard error.
+            args.add(1, "--enable-native-access=ALL-UNNAMED");
+        }
         Collections.addAll(args, command);
         Process process =
                 new ProcessBuilder(args).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
