@@ -26,6 +26,8 @@ public final class BackendChoice {
     /** Leaves the choice of the backend to this class. */
     public static final String AUTO = "auto";
 
+    private static final int MOST_BROKEN = 8;
+
     private static final Logger LOG = LoggerFactory.getLogger(BackendChoice.class);
 
     /**
@@ -60,20 +62,27 @@ public final class BackendChoice {
      * @param wanted {@link #AUTO} or a backend's name
      */
     public static BackendChoice of(String wanted, BackendRequest request) {
+        // Not the thread's class loader: in pools and containers it may see none of these.
+        return of(
+                wanted,
+                request,
+                ServiceLoader.load(BackendProvider.class, BackendProvider.class.getClassLoader())
+                        .iterator());
+    }
+
+    /** Decides among those that can be made: one jar that does not fit must not stop the others. */
+    static BackendChoice of(
+            String wanted, BackendRequest request, Iterator<BackendProvider> found) {
         List<BackendProvider> providers = new ArrayList<>();
         List<Candidate> broken = new ArrayList<>();
-        // Not the thread's class loader: in pools and containers it may see none of these.
-        Iterator<BackendProvider> found =
-                ServiceLoader.load(BackendProvider.class, BackendProvider.class.getClassLoader())
-                        .iterator();
-        while (true) {
+        // A loader may fail for ever in the same place.
+        while (broken.size() < MOST_BROKEN) {
             try {
                 if (!found.hasNext()) {
                     break;
                 }
                 providers.add(found.next());
             } catch (ServiceConfigurationError | LinkageError e) {
-                // One jar that does not fit must not keep the others from running.
                 broken.add(new Candidate("unknown", Fit.ABSENT, String.valueOf(e), false));
             }
         }

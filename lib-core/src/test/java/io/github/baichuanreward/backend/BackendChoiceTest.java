@@ -9,7 +9,10 @@ import io.github.baichuanreward.batch.PackedBatch;
 import io.github.baichuanreward.model.BaichuanWeights;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Iterator;
 import java.util.List;
+import java.util.NoSuchElementException;
+import java.util.ServiceConfigurationError;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -99,6 +102,53 @@ class BackendChoiceTest {
                 .containsExactly(
                         new BackendChoice.Candidate("cuda", Fit.ABSENT, "because ABSENT", false),
                         new BackendChoice.Candidate("cpu", Fit.USABLE, "because USABLE", true));
+    }
+
+    @Test
+    void aProviderThatCannotBeMadeDoesNotStopTheOthers() {
+        Iterator<BackendProvider> loader =
+                new Iterator<>() {
+                    private int calls;
+
+                    @Override
+                    public boolean hasNext() {
+                        return calls < 2;
+                    }
+
+                    @Override
+                    public BackendProvider next() {
+                        if (calls++ == 0) {
+                            throw new NoClassDefFoundError("jcuda/driver/CUdevice");
+                        }
+                        return provider("cpu", 0, Fit.USABLE);
+                    }
+                };
+        BackendChoice choice = BackendChoice.of("auto", request, loader);
+
+        assertThat(choice.failure()).isNull();
+        assertThat(choice.candidates())
+                .extracting(BackendChoice.Candidate::name)
+                .containsExactly("cpu", "unknown");
+        assertThat(choice.candidates().get(1).reason()).contains("jcuda/driver/CUdevice");
+    }
+
+    @Test
+    void aLoaderThatFailsForEverIsGivenUp() {
+        Iterator<BackendProvider> loader =
+                new Iterator<>() {
+                    @Override
+                    public boolean hasNext() {
+                        throw new ServiceConfigurationError("bad file");
+                    }
+
+                    @Override
+                    public BackendProvider next() {
+                        throw new NoSuchElementException();
+                    }
+                };
+
+        assertThat(BackendChoice.of("auto", request, loader).failure())
+                .startsWith("unknown: java.util.ServiceConfigurationError: bad file; ");
     }
 
     @Test
