@@ -17,7 +17,9 @@ final class FileOptions {
             names = "--input",
             order = -7,
             paramLabel = "FILE",
-            description = "Rows: a .jsonl or .json file, or - for JSON lines on standard input.")
+            description =
+                    "Rows: a .jsonl, .json, .csv or .tsv file, or - for JSON lines on standard"
+                            + " input.")
     private @Nullable String input;
 
     @Option(
@@ -25,8 +27,8 @@ final class FileOptions {
             order = -6,
             paramLabel = "FILE",
             description =
-                    "Where the rows go: a .jsonl or .json file, which is replaced, or - for JSON"
-                            + " lines on standard output.")
+                    "Where the rows go: a .jsonl, .json, .csv or .tsv file, which is replaced, or -"
+                            + " for JSON lines on standard output.")
     private @Nullable String output;
 
     boolean hasInput() {

@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * <p>The text is kept, and written back with the results spliced in, so that fields which nobody
  * asked about pass through untouched: numbers digit for digit, escapes, spaces and order.
  */
-final class JsonRow {
+final class JsonRow implements Row {
 
     private static final JsonFactory JSON =
             JsonFactory.builder()
@@ -115,25 +115,33 @@ final class JsonRow {
                 .replaceAll("\\s*[\\r\\n]+\\s*", " ");
     }
 
-    long line() {
+    @Override
+    public long line() {
         return line;
     }
 
-    boolean has(String name) {
+    @Override
+    public boolean has(String name) {
         return fields.containsKey(name);
     }
 
-    /** Characters of the row, as a measure of the memory that it takes. */
-    int length() {
+    @Override
+    public boolean isNull(String name) {
+        return has(name) && text.startsWith("null", span(name).from);
+    }
+
+    /** True if field {@code name} is there and holds an array. */
+    boolean isArray(String name) {
+        return has(name) && text.startsWith("[", span(name).from);
+    }
+
+    @Override
+    public int length() {
         return text.length();
     }
 
-    /**
-     * The text in field {@code name}.
-     *
-     * @throws RowException if there is no such field, or it holds anything but a string
-     */
-    String string(String name) throws RowException {
+    @Override
+    public String string(String name) throws RowException {
         try (JsonParser parser = value(name)) {
             return string(parser, quote(name));
         } catch (IOException e) {
@@ -141,12 +149,8 @@ final class JsonRow {
         }
     }
 
-    /**
-     * The token ids in field {@code name}.
-     *
-     * @throws RowException if there is no such field, or it holds anything but an array of integers
-     */
-    int[] ids(String name) throws RowException {
+    @Override
+    public int[] ids(String name) throws RowException {
         int[] ids = new int[16];
         int count = 0;
         try (JsonParser parser = value(name)) {
@@ -164,13 +168,8 @@ final class JsonRow {
         return Arrays.copyOf(ids, count);
     }
 
-    /**
-     * The prompt, the answer and, where there is a field {@code history}, the turns before them.
-     *
-     * @throws RowException if {@code prompt} or {@code answer} is missing or not a string, or
-     *     {@code history} not an array of [prompt, answer] pairs
-     */
-    PromptAnswer promptAnswer() throws RowException {
+    @Override
+    public PromptAnswer promptAnswer() throws RowException {
         return new PromptAnswer(string("prompt"), string("answer"), history());
     }
 
@@ -246,13 +245,8 @@ final class JsonRow {
                 line, "field " + quote(name) + " cannot be read: " + e.getMessage(), e);
     }
 
-    /**
-     * The row as it came, on one line, with some fields set: replaced at their place where the row
-     * has them, else added at its end.
-     *
-     * @param values JSON by field name
-     */
-    String with(Map<String, String> values) {
+    @Override
+    public String with(Map<String, String> values) {
         StringBuilder row = new StringBuilder(text);
         row.setLength(row.length() - 1);
         int end = row.toString().stripTrailing().length();
@@ -306,9 +300,53 @@ final class JsonRow {
         return span;
     }
 
+    @Override
+    public Map<String, String> cells() {
+        Map<String, String> cells = new LinkedHashMap<>();
+        fields.forEach((name, span) -> cells.put(name, cell(text.substring(span.from, span.to))));
+        return cells;
+    }
+
+    @Override
+    public RowException needs(String wanted) {
+        return new RowException(line, "a row needs " + wanted);
+    }
+
+    /** A row without fields. */
+    static JsonRow empty() {
+        return new JsonRow("{}", Map.of(), 1);
+    }
+
+    /** What a JSON value looks like in a table: the text itself, null as nothing, else as JSON. */
+    static String cell(String json) {
+        if (json.equals("null")) {
+            return "";
+        }
+        if (!json.startsWith("\"")) {
+            return onOneLine(new StringBuilder(json));
+        }
+        try (JsonParser parser = JSON.createParser(json)) {
+            parser.nextToken();
+            return parser.getText();
+        } catch (IOException e) {
+            throw new AssertionError("not a JSON string: " + json, e);
+        }
+    }
+
+    /** True if {@code text} is one JSON value. */
+    static boolean isValue(String text) {
+        try (JsonParser parser = JSON.createParser(text)) {
+            parser.nextToken();
+            parser.skipChildren();
+            return parser.nextToken() == null;
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
     /** A row of the fields given, in their order; values are JSON. */
     static String of(Map<String, String> values) {
-        return new JsonRow("{}", Map.of(), 1).with(values);
+        return empty().with(values);
     }
 
     /** {@code text} as a JSON string. */

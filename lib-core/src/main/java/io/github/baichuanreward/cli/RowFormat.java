@@ -7,7 +7,11 @@ enum RowFormat {
     /** One JSON object per line; blank lines mean nothing. */
     JSON_LINES,
     /** One JSON array of objects. */
-    JSON_ARRAY;
+    JSON_ARRAY,
+    /** A table; commas between the cells. */
+    CSV,
+    /** The same with tabs. */
+    TSV;
 
     /**
      * The format that a file's name asks for; {@code -} is JSON lines.
@@ -22,7 +26,23 @@ enum RowFormat {
         if (name.endsWith(".json")) {
             return JSON_ARRAY;
         }
+        if (name.endsWith(".csv")) {
+            return CSV;
+        }
+        if (name.endsWith(".tsv")) {
+            return TSV;
+        }
         throw new UsageException(
-                file + ": unknown kind of file; use .jsonl, .json, or - for JSON lines");
+                file
+                        + ": unknown kind of file; use .jsonl, .json, .csv, .tsv, or - for JSON lines");
+    }
+
+    /** What stands between the cells of a table. */
+    char separator() {
+        return switch (this) {
+            case CSV -> ',';
+            case TSV -> '\t';
+            case JSON_LINES, JSON_ARRAY -> throw new AssertionError(this + " has no cells");
+        };
     }
 }

@@ -9,6 +9,7 @@ import java.nio.charset.CharsetDecoder;
 import java.nio.charset.CoderResult;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Works on bytes and decodes row by row, so that a bad byte far ahead does not keep the rows
  * before it from being scored. A UTF-8 byte order mark at the beginning is skipped.
  */
-abstract sealed class RowReader implements Closeable permits JsonLinesReader, JsonArrayReader {
+abstract sealed class RowReader implements Closeable
+        permits JsonLinesReader, JsonArrayReader, DelimitedReader {
 
     /** What {@link #read} and {@link #peek} give at the end of the file. */
     static final int END = -1;
@@ -43,6 +45,7 @@ abstract sealed class RowReader implements Closeable permits JsonLinesReader, Js
         return switch (format) {
             case JSON_LINES -> new JsonLinesReader(in);
             case JSON_ARRAY -> new JsonArrayReader(in);
+            case CSV, TSV -> new DelimitedReader(in, format.separator());
         };
     }
 
@@ -52,9 +55,28 @@ abstract sealed class RowReader implements Closeable permits JsonLinesReader, Js
      * @throws RowException if the file goes on, but not with a row; this reader is then of no more
      *     use
      */
-    @Nullable JsonRow next() throws IOException, RowException {
+    @Nullable Row next() throws IOException, RowException {
         long firstLine = nextText();
-        return firstLine == 0 ? null : JsonRow.parse(decoded(firstLine), firstLine);
+        return firstLine == 0 ? null : parse(decoded(firstLine), firstLine);
+    }
+
+    /** The row that {@code text} is. */
+    Row parse(String text, long firstLine) throws RowException {
+        return JsonRow.parse(text, firstLine);
+    }
+
+    /**
+     * Passes over the next row without looking into it.
+     *
+     * @return false after the last
+     */
+    final boolean skip() throws IOException, RowException {
+        return nextText() != 0;
+    }
+
+    /** The columns of a table, once something of it has been read; of other files none. */
+    List<String> columns() {
+        return List.of();
     }
 
     /**
@@ -65,7 +87,7 @@ abstract sealed class RowReader implements Closeable permits JsonLinesReader, Js
     long count() throws IOException {
         long rows = 0;
         try {
-            while (nextText() != 0) {
+            while (skip()) {
                 rows++;
             }
         } catch (RowException e) {
@@ -174,7 +196,8 @@ abstract sealed class RowReader implements Closeable permits JsonLinesReader, Js
         return b == ' ' || b == '\t' || b == '\r' || b == '\n';
     }
 
-    private String decoded(long firstLine) throws RowException {
+    /** The bytes of the row as text. */
+    final String decoded(long firstLine) throws RowException {
         CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder();
         ByteBuffer bytes = ByteBuffer.wrap(row, 0, rowLength);
         CharBuffer text = CharBuffer.allocate(rowLength);

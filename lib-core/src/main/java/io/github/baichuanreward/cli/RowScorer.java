@@ -19,6 +19,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class RowScorer {
 
+    /** The field that a row gets. */
+    static final String REWARD = "reward";
+
     /** A batch of very short rows would otherwise hold a great many of them. */
     private static final int MOST_ROWS = 1024;
 
@@ -26,7 +29,7 @@ final class RowScorer {
     private static final int MOST_CHARACTERS = 1 << 24;
 
     @SuppressWarnings("ArrayRecordComponent") // never compared
-    private record Item(JsonRow row, int[] ids) {}
+    private record Item(Row row, int[] ids) {}
 
     private final RewardModel model;
     private final RowWriter writer;
@@ -74,12 +77,13 @@ final class RowScorer {
             }
         }
         flush(progress);
+        writer.columns(reader.columns(), REWARD);
     }
 
     private @Nullable Item read(RowReader reader, Progress progress)
             throws IOException, RowException {
         try {
-            JsonRow row = reader.next();
+            Row row = reader.next();
             return row == null ? null : new Item(row, ids(row));
         } catch (IOException | RowException e) {
             flush(progress);
@@ -87,13 +91,13 @@ final class RowScorer {
         }
     }
 
-    private int[] ids(JsonRow row) throws IOException, RowException {
-        if (row.has("input_ids")) {
+    private int[] ids(Row row) throws IOException, RowException {
+        boolean texts = row.has("prompt") || row.has("answer");
+        if (row.has("input_ids") && !(texts && row.isNull("input_ids"))) {
             return row.ids("input_ids");
         }
-        if (!row.has("prompt") && !row.has("answer")) {
-            throw new RowException(
-                    row.line(), "a row needs \"prompt\" and \"answer\", or \"input_ids\"");
+        if (!texts) {
+            throw row.needs("\"prompt\" and \"answer\", or \"input_ids\"");
         }
         try {
             return model.encode(row.promptAnswer());
@@ -125,11 +129,11 @@ final class RowScorer {
         }
         for (int i = 0; i < scores.size(); i++) {
             String reward = ShortestFloat.toString(scores.get(i).reward());
-            writer.write(items.get(i).row.with(Map.of("reward", reward)));
+            writer.write(items.get(i).row, Map.of(REWARD, reward));
             tokens += items.get(i).ids.length;
+            rows++;
         }
         writer.flush();
-        rows += items.size();
         progress.done(items.size());
     }
 }

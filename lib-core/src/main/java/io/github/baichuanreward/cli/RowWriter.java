@@ -4,35 +4,49 @@ import java.io.BufferedOutputStream;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
 
 /**
- * Writes rows, one per line; an array is complete once this writer is closed, whatever came before.
+ * Writes rows one after another; an array is complete once this writer is closed, whatever came
+ * before.
  */
 final class RowWriter implements Closeable {
 
     private final OutputStream out;
-    private final RowFormat format;
-    private boolean empty = true;
+    private final RowEncoder encoder;
+    private Collection<String> columnsOfInput = List.of();
 
     /** A writer that owns and closes {@code out}. */
     RowWriter(OutputStream out, RowFormat format) {
+        this(out, new RowEncoder(format));
+    }
+
+    /** A writer that goes on where {@code encoder} stands. */
+    RowWriter(OutputStream out, RowEncoder encoder) {
         this.out = new BufferedOutputStream(out, 1 << 16);
-        this.format = format;
+        this.encoder = encoder;
     }
 
     /**
-     * @param row a JSON object on one line
+     * @param results JSON values by name, which the row has in the output
+     * @throws RowException if the row does not fit into this kind of file; it is not written then
      */
-    void write(String row) throws IOException {
-        if (format == RowFormat.JSON_ARRAY) {
-            print(empty ? "[\n" : ",\n");
-            print(row);
-        } else {
-            print(row);
-            print("\n");
+    void write(Row row, Map<String, String> results) throws IOException, RowException {
+        out.write(encoder.row(row, results));
+    }
+
+    /** Says which columns a table names that gets no rows: the input's and one for a result. */
+    void columns(List<String> ofInput, String result) {
+        if (!ofInput.isEmpty()) {
+            List<String> all = new ArrayList<>(ofInput);
+            if (!all.contains(result)) {
+                all.add(result);
+            }
+            columnsOfInput = all;
         }
-        empty = false;
     }
 
     void flush() throws IOException {
@@ -42,13 +56,7 @@ final class RowWriter implements Closeable {
     @Override
     public void close() throws IOException {
         try (out) {
-            if (format == RowFormat.JSON_ARRAY) {
-                print(empty ? "[]\n" : "\n]\n");
-            }
+            out.write(encoder.end(columnsOfInput));
         }
-    }
-
-    private void print(String text) throws IOException {
-        out.write(text.getBytes(StandardCharsets.UTF_8));
     }
 }

@@ -36,7 +36,8 @@ import picocli.CommandLine.Option;
             "Rows are {\"prompt\": ..., \"answer\": ...}, with \"history\": [[prompt, answer], ...]"
                     + " where there were turns before, or {\"input_ids\": [...]}, which counts"
                     + " where a row has both. Each comes out with all its fields and \"reward\", in the order"
-                    + " of the input.",
+                    + " of the input. The first row of a .csv or .tsv file names the columns; a"
+                    + " cell of input_ids or history holds such an array, ids also as 5 6 7.",
             ""
         })
 final class ScoreCommand implements Callable<Integer> {
@@ -133,8 +134,10 @@ final class ScoreCommand implements Callable<Integer> {
                 row.put("prompt", JsonRow.quote(items.get(i).prompt()));
                 row.put("answer", JsonRow.quote(items.get(i).answer()));
                 row.put("reward", ShortestFloat.toString(scores.get(i).reward()));
-                writer.write(JsonRow.of(row));
+                writer.write(JsonRow.empty(), row);
             }
+        } catch (RowException e) {
+            throw new FailureException(e.reason(), e);
         }
     }
 

@@ -72,8 +72,8 @@ final class TokenizeCommand implements Callable<Integer> {
             throws IOException {
         long rows = 0;
         try {
-            for (JsonRow row = reader.next(); row != null; row = reader.next()) {
-                writer.write(row.with(tokens(row, tokenizer)));
+            for (Row row = reader.next(); row != null; row = reader.next()) {
+                writer.write(row, tokens(row, tokenizer));
                 writer.flush();
                 rows++;
             }
@@ -82,10 +82,9 @@ final class TokenizeCommand implements Callable<Integer> {
         }
     }
 
-    private Map<String, String> tokens(JsonRow row, Tokenizer tokenizer) throws RowException {
+    private Map<String, String> tokens(Row row, Tokenizer tokenizer) throws RowException {
         if (!row.has("text") && !row.has("prompt") && !row.has("answer")) {
-            throw new RowException(
-                    row.line(), "a row needs \"text\", or \"prompt\" and \"answer\"");
+            throw row.needs("\"text\", or \"prompt\" and \"answer\"");
         }
         Map<String, String> fields = new LinkedHashMap<>();
         try {

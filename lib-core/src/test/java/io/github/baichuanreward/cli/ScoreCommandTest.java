@@ -204,9 +204,9 @@ class ScoreCommandTest {
                     --model M --input - --answer a             | give either --input or --prompt and --answer, not both
                     --prompt q --answer a                      | --model_name_or_path is missing: the directory of your reward model
                     --input -                                  | --model_name_or_path is missing: the directory of your reward model
-                    --model M --input rows.csv                 | rows.csv: unknown kind of file; use .jsonl, .json, or - for JSON lines
-                    --model M --input - --output out.tsv       | out.tsv: unknown kind of file; use .jsonl, .json, or - for JSON lines
-                    --model M --input rows                     | rows: unknown kind of file; use .jsonl, .json, or - for JSON lines
+                    --model M --input rows.txt                 | rows.txt: unknown kind of file; use .jsonl, .json, .csv, .tsv, or - for JSON lines
+                    --model M --input - --output out.txt       | out.txt: unknown kind of file; use .jsonl, .json, .csv, .tsv, or - for JSON lines
+                    --model M --input rows                     | rows: unknown kind of file; use .jsonl, .json, .csv, .tsv, or - for JSON lines
                     --backend gpu      | Invalid value for option '--backend': 'gpu' is no backend; known are auto, cpu and cuda
                     --precision half   | Invalid value for option '--precision': 'half' is no precision; known are auto, float32, bfloat16, float16 and int8
                     --threads 0        | Invalid value for option '--threads': '0' is not a whole number from 1
