@@ -1,7 +1,7 @@
 package io.github.baichuanreward.cli;
 
 /** Ends a command with exit status 1; the message is all that the user reads. */
-final class FailureException extends RuntimeException {
+sealed class FailureException extends RuntimeException permits BadRowException {
 
     private static final long serialVersionUID = 1L;
 

@@ -5,6 +5,8 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -12,6 +14,8 @@ import picocli.CommandLine.Option;
 final class FileOptions {
 
     private static final String STANDARD = "-";
+
+    private static final String IF_FULL = "If the disk is full, free some space; then ";
 
     @Option(
             names = "--input",
@@ -55,6 +59,9 @@ final class FileOptions {
     void check() throws IOException {
         if (input != null) {
             RowFormat.of(input);
+            if (Files.isDirectory(Path.of(input))) {
+                throw new UsageException("--input " + input + " is a directory; name a file in it");
+            }
         }
         if (output == null) {
             return;
@@ -74,11 +81,11 @@ final class FileOptions {
     }
 
     /** What the user reads about a bad row of the input, and about the rows before it. */
-    FailureException failure(RowException e, long rowsBefore) {
+    BadRowException failure(RowException e, long rowsBefore) {
         String from = input == null || input.equals(STANDARD) ? "standard input" : input;
         String to = writesStandardOutput() ? "standard output" : outputName();
         String before = rowsBefore == 1 ? "The row" : "The " + rowsBefore + " rows";
-        return new FailureException(
+        return new BadRowException(
                 "%s, line %d: %s%n%s"
                         .formatted(
                                 from,
@@ -93,17 +100,60 @@ final class FileOptions {
     /** Opens the input; standard input where none is named. */
     RowReader openInput(Streams streams) throws IOException {
         String name = input == null ? STANDARD : input;
-        InputStream in = name.equals(STANDARD) ? streams.in() : Files.newInputStream(Path.of(name));
+        InputStream in =
+                name.equals(STANDARD)
+                        ? streams.in()
+                        : new FileInput(Files.newInputStream(Path.of(name)), name);
         return RowReader.of(in, RowFormat.of(name));
     }
 
     /** Opens the output and replaces what it held; standard output where none is named. */
     RowWriter openOutput(Streams streams) throws IOException {
+        String name = outputName();
         OutputStream out =
                 writesStandardOutput()
                         ? streams.out()
-                        : Files.newOutputStream(Path.of(outputName()));
-        return new RowWriter(out, RowFormat.of(outputName()));
+                        : new FileOutput(
+                                Files.newOutputStream(Path.of(name)), name, IF_FULL + "run again.");
+        return new RowWriter(out, RowFormat.of(name));
+    }
+
+    /** The run from file to file that these options ask for, or null if it cannot be resumed. */
+    @Nullable ResumableRun resumableRun() {
+        return input != null && output != null && isPlainFile(input) && isPlainFile(output)
+                ? new ResumableRun(Path.of(input), Path.of(output))
+                : null;
+    }
+
+    /** True if {@code name} is a file, or nothing yet; not a stream, device or pipe. */
+    private static boolean isPlainFile(String name) {
+        return !name.equals(STANDARD)
+                && (Files.isRegularFile(Path.of(name)) || Files.notExists(Path.of(name)));
+    }
+
+    /**
+     * Passes over the rows of the input that are in the output, and opens the output behind them.
+     */
+    RowWriter openOutput(ResumableRun run, WrittenRows.Progress written, RowReader reader)
+            throws IOException, RowException {
+        String name = Objects.requireNonNull(output);
+        RowEncoder encoder = new RowEncoder(RowFormat.of(name));
+        for (long row = 0; row < written.rows(); row++) {
+            if (row > 0) {
+                reader.skip();
+            } else {
+                // The encoder learns from the first row what comes behind it.
+                encoder.row(Objects.requireNonNull(reader.next()), Map.of(RowScorer.REWARD, "0"));
+            }
+        }
+        OutputStream out =
+                new FileOutput(
+                        run.open(written),
+                        name,
+                        IF_FULL
+                                + "run the same command with --resume to go on after the last"
+                                + " complete row.");
+        return new RowWriter(out, encoder);
     }
 
     /** Rows of the input, or -1 where it can be read only once. */

@@ -70,6 +70,10 @@ final class ModelOptions {
         return model;
     }
 
+    List<Path> adapters() {
+        return adapters;
+    }
+
     /**
      * Loads the model of {@code directory} as the options say.
      *

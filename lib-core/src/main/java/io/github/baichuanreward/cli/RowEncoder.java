@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -50,14 +49,15 @@ final class RowEncoder {
     /**
      * The bytes that end the file.
      *
-     * @param columnsOfInput those that a table without rows should still name
+     * @param columnsWithoutRows those that a table names although it has no rows
      */
-    byte[] end(Collection<String> columnsOfInput) {
+    byte[] end(List<String> columnsWithoutRows) {
         String text =
                 switch (format) {
                     case JSON_LINES -> "";
                     case JSON_ARRAY -> empty ? "[]\n" : "\n]\n";
-                    case CSV, TSV -> empty && !columnsOfInput.isEmpty() ? line(columnsOfInput) : "";
+                    case CSV, TSV ->
+                            empty && !columnsWithoutRows.isEmpty() ? line(columnsWithoutRows) : "";
                 };
         return text.getBytes(StandardCharsets.UTF_8);
     }
@@ -101,7 +101,7 @@ final class RowEncoder {
         return format == RowFormat.CSV ? ".csv" : ".tsv";
     }
 
-    private String line(Collection<String> cells) {
+    private String line(List<String> cells) {
         StringWriter line = new StringWriter();
         try (CsvGenerator generator = CSV.createGenerator(line)) {
             generator.setSchema(

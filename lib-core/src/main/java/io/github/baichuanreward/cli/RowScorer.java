@@ -77,7 +77,16 @@ final class RowScorer {
             }
         }
         flush(progress);
-        writer.columns(reader.columns(), REWARD);
+        writer.setColumns(columns(reader));
+    }
+
+    /** The columns of a table of scored rows, as far as the input names columns. */
+    static List<String> columns(RowReader reader) {
+        List<String> columns = new ArrayList<>(reader.columns());
+        if (!columns.isEmpty() && !columns.contains(REWARD)) {
+            columns.add(REWARD);
+        }
+        return columns;
     }
 
     private @Nullable Item read(RowReader reader, Progress progress)

@@ -4,8 +4,6 @@ import java.io.BufferedOutputStream;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.util.ArrayList;
-import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 
@@ -17,7 +15,7 @@ final class RowWriter implements Closeable {
 
     private final OutputStream out;
     private final RowEncoder encoder;
-    private Collection<String> columnsOfInput = List.of();
+    private List<String> columns = List.of();
 
     /** A writer that owns and closes {@code out}. */
     RowWriter(OutputStream out, RowFormat format) {
@@ -38,15 +36,9 @@ final class RowWriter implements Closeable {
         out.write(encoder.row(row, results));
     }
 
-    /** Says which columns a table names that gets no rows: the input's and one for a result. */
-    void columns(List<String> ofInput, String result) {
-        if (!ofInput.isEmpty()) {
-            List<String> all = new ArrayList<>(ofInput);
-            if (!all.contains(result)) {
-                all.add(result);
-            }
-            columnsOfInput = all;
-        }
+    /** Says which columns a table names that gets no rows. */
+    void setColumns(List<String> columns) {
+        this.columns = columns;
     }
 
     void flush() throws IOException {
@@ -56,7 +48,7 @@ final class RowWriter implements Closeable {
     @Override
     public void close() throws IOException {
         try (out) {
-            out.write(encoder.end(columnsOfInput));
+            out.write(encoder.end(columns));
         }
     }
 }

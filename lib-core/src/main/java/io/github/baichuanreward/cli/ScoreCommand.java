@@ -5,6 +5,8 @@ import io.github.baichuanreward.PromptAnswer;
 import io.github.baichuanreward.RewardModel;
 import io.github.baichuanreward.Score;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -61,6 +63,17 @@ final class ScoreCommand implements Callable<Integer> {
             description = "An answer to --prompt; may be given more than once.")
     private List<String> answers = List.of();
 
+    @Option(
+            names = "--resume",
+            order = -5,
+            description =
+                    "Go on with an --output that an interrupted run left: cut off a torn row, pass"
+                            + " over those that are there, and write the same bytes as without the"
+                            + " interruption. Refused if the input, the model or an option that"
+                            + " matters has changed since; the file OUTPUT.resume, there while a run"
+                            + " is not finished, knows. Without --resume an --output is begun anew.")
+    private boolean resume;
+
     private final Streams streams;
 
     ScoreCommand(Streams streams) {
@@ -94,6 +107,9 @@ final class ScoreCommand implements Callable<Integer> {
                     prompt == null
                             ? "--answer needs --prompt, the text that it answers"
                             : "--prompt needs at least one --answer");
+        }
+        if (resume && !(files.hasInput() && files.hasOutput())) {
+            throw new UsageException("--resume needs --input FILE and --output FILE");
         }
         if ((files.hasInput() || prompt != null) && model.model() == null) {
             throw new UsageException(
@@ -142,26 +158,125 @@ final class ScoreCommand implements Callable<Integer> {
     }
 
     private void scoreFile() throws IOException {
+        ResumableRun run = files.resumableRun();
+        if (resume && run == null) {
+            throw new UsageException(
+                    "--resume needs a file for --input and one for --output; other runs cannot go"
+                            + " on");
+        }
+        if (resume && run != null && isFinished(run)) {
+            return;
+        }
         try (RowReader reader = files.openInput(streams);
-                RewardModel rewardModel = load();
-                RowWriter writer = files.openOutput(streams)) {
-            long start = System.nanoTime();
-            RowScorer scorer = new RowScorer(rewardModel, writer);
-            try (Progress progress = progress()) {
-                scorer.scoreAll(reader, progress);
-            } catch (RowException e) {
-                throw files.failure(e, scorer.rows());
+                RewardModel rewardModel = load()) {
+            if (run == null) {
+                try (RowWriter writer = files.openOutput(streams)) {
+                    scoreRows(reader, rewardModel, writer, 0);
+                }
+            } else {
+                score(run, reader, rewardModel);
             }
-            summary(scorer, (System.nanoTime() - start) / 1e9);
         }
     }
 
-    private Progress progress() throws IOException {
+    private boolean isFinished(ResumableRun run) throws IOException {
+        try {
+            Long rows = run.finishedRows();
+            if (rows != null) {
+                noteFinished(rows);
+            }
+            return rows != null;
+        } catch (RowException e) {
+            throw files.failure(e, 0);
+        }
+    }
+
+    /** Scores what is not scored yet, in a way that can go on when it is interrupted. */
+    private void score(ResumableRun run, RowReader reader, RewardModel rewardModel)
+            throws IOException {
+        Map<String, String> dependencies = dependencies(run, rewardModel);
+        WrittenRows.Progress written = WrittenRows.NONE;
+        try {
+            if (resume) {
+                written = run.goOn(dependencies);
+                if (written.all()) {
+                    run.end();
+                    noteFinished(written.rows());
+                    return;
+                }
+                if (written.rows() > 0) {
+                    note("Going on after %,d rows.", written.rows());
+                }
+            } else {
+                run.begin(dependencies, common.quiet() ? silent() : streams.err());
+            }
+            try (RowWriter writer = files.openOutput(run, written, reader)) {
+                scoreRows(reader, rewardModel, writer, written.rows());
+            }
+        } catch (BadRowException e) {
+            run.inputMayBeMended(dependencies);
+            throw e;
+        } catch (RowException e) {
+            throw files.failure(e, written.rows());
+        }
+        run.end();
+    }
+
+    private void scoreRows(
+            RowReader reader, RewardModel rewardModel, RowWriter writer, long rowsBefore)
+            throws IOException {
+        long start = System.nanoTime();
+        RowScorer scorer = new RowScorer(rewardModel, writer);
+        try (Progress progress = progress(rowsBefore)) {
+            scorer.scoreAll(reader, progress);
+        } catch (RowException e) {
+            throw files.failure(e, rowsBefore + scorer.rows());
+        }
+        summary(scorer, (System.nanoTime() - start) / 1e9);
+    }
+
+    /** All that the bytes of the output depend on. */
+    private Map<String, String> dependencies(ResumableRun run, RewardModel rewardModel)
+            throws IOException {
+        Map<String, String> all = new LinkedHashMap<>();
+        all.put(RunRecord.INPUT, run.inputContents());
+        Path directory = model.model();
+        all.put(
+                RunRecord.MODEL,
+                RunRecord.models(directory == null ? List.of() : List.of(directory)));
+        all.put(RunRecord.ADAPTERS, RunRecord.models(model.adapters()));
+        all.putAll(text.values());
+        // The number of threads is no part of it: it changes no reward.
+        all.put("backend", rewardModel.backend().replaceFirst(", \\d+ threads?$", ""));
+        all.put("version", String.valueOf(Main.class.getPackage().getImplementationVersion()));
+        return all;
+    }
+
+    private void noteFinished(long rows) {
+        note("All %,d rows have their rewards already; there is nothing to do.", rows);
+    }
+
+    private void note(String format, Object... values) {
+        if (!common.quiet()) {
+            streams.err().printf(Locale.ROOT, format + "%n", values);
+        }
+    }
+
+    private static PrintStream silent() {
+        return new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8);
+    }
+
+    private Progress progress(long rowsBefore) throws IOException {
         // On one terminal the rows themselves show how far it is, and a bar would run into them.
         boolean rowsOnTerminal = files.writesStandardOutput() && streams.outColumns() > 0;
         return common.quiet() || streams.errColumns() == 0 || rowsOnTerminal
                 ? Progress.hidden()
-                : Progress.shown("score", files.countRows(), streams);
+                : Progress.shown("score", rowsToCome(rowsBefore), streams);
+    }
+
+    private long rowsToCome(long rowsBefore) throws IOException {
+        long rows = files.countRows();
+        return rows < 0 ? rows : rows - rowsBefore;
     }
 
     private void summary(RowScorer scorer, double seconds) {

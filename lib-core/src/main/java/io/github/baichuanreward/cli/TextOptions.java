@@ -2,7 +2,9 @@ package io.github.baichuanreward.cli;
 
 import io.github.baichuanreward.ScoringOptions;
 import io.github.baichuanreward.text.PromptTemplate;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
@@ -62,6 +64,19 @@ final class TextOptions {
                 .withTemplate(template)
                 .withMaxSourceLength(maxSourceLength)
                 .withMaxTargetLength(maxTargetLength);
+    }
+
+    /** The options by name, for people. */
+    Map<String, String> values() {
+        Map<String, String> values = new LinkedHashMap<>();
+        values.put("--template", template.name().toLowerCase(Locale.ROOT));
+        values.put("--max_source_length", limit(maxSourceLength));
+        values.put("--max_target_length", limit(maxTargetLength));
+        return values;
+    }
+
+    private static String limit(int length) {
+        return length == ScoringOptions.UNLIMITED ? "unlimited" : Integer.toString(length);
     }
 
     /** Names of templates, as {@link PromptTemplate#named} knows them. */

@@ -1,0 +1,49 @@
+package io.github.baichuanreward.cli;
+
+import java.io.IOException;
+import java.io.InputStream;
+
+/** A file that is read, whose errors name it and say what to do. */
+final class FileInput extends InputStream {
+
+    private final InputStream file;
+    private final String name;
+
+    /**
+     * @param file closed with this stream
+     */
+    FileInput(InputStream file, String name) {
+        this.file = file;
+        this.name = name;
+    }
+
+    @Override
+    public int read() throws IOException {
+        byte[] one = new byte[1];
+        return read(one, 0, 1) < 0 ? -1 : one[0] & 0xFF;
+    }
+
+    @Override
+    public int read(byte[] bytes, int offset, int length) throws IOException {
+        try {
+            return file.read(bytes, offset, length);
+        } catch (IOException e) {
+            throw new IOException(
+                    name
+                            + ": cannot be read: "
+                            + e.getMessage()
+                            + "\nMake the file readable, and run again.",
+                    e);
+        }
+    }
+
+    @Override
+    public int available() throws IOException {
+        return file.available();
+    }
+
+    @Override
+    public void close() throws IOException {
+        file.close();
+    }
+}
