@@ -30,7 +30,7 @@ final class CellRow implements Row {
         this.columns = columns;
         this.cells = cells;
         this.json = json;
-        this.length = cells.stream().mapToInt(String::length).sum();
+        this.length = cells.stream().mapToInt(String::length).sum() + json.length();
     }
 
     /**

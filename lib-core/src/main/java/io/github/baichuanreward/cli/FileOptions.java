@@ -66,7 +66,6 @@ final class FileOptions {
         if (output == null) {
             return;
         }
-        RowFormat.of(output);
         if (input != null && !input.equals(STANDARD) && !output.equals(STANDARD)) {
             Path from = Path.of(input);
             Path to = Path.of(output);
@@ -75,6 +74,16 @@ final class FileOptions {
                         "--output " + output + " is the input file; write to another one");
             }
         }
+        checkOutput(output);
+    }
+
+    /**
+     * Checks the name of an output.
+     *
+     * @throws UsageException if it ends in nothing known, or is a directory's
+     */
+    static void checkOutput(String output) {
+        RowFormat.of(output);
         if (Files.isDirectory(Path.of(output))) {
             throw new UsageException("--output " + output + " is a directory; name a file in it");
         }
@@ -109,9 +118,13 @@ final class FileOptions {
 
     /** Opens the output and replaces what it held; standard output where none is named. */
     RowWriter openOutput(Streams streams) throws IOException {
-        String name = outputName();
+        return openOutput(outputName(), streams);
+    }
+
+    /** Opens the output of that name and replaces what it held. */
+    static RowWriter openOutput(String name, Streams streams) throws IOException {
         OutputStream out =
-                writesStandardOutput()
+                name.equals(STANDARD)
                         ? streams.out()
                         : new FileOutput(
                                 Files.newOutputStream(Path.of(name)), name, IF_FULL + "run again.");

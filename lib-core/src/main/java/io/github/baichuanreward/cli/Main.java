@@ -74,6 +74,7 @@ public final class Main implements Runnable {
         CommandLine line =
                 new CommandLine(new Main())
                         .addSubcommand(new ScoreCommand(streams))
+                        .addSubcommand(new RankCommand(streams))
                         .addSubcommand(new TokenizeCommand(streams))
                         .addSubcommand(new InspectCommand(streams));
         line.setOut(new PrintWriter(streams.out(), true, StandardCharsets.UTF_8));
@@ -101,7 +102,7 @@ public final class Main implements Runnable {
     /** Runs when no command is named. */
     @Override
     public void run() {
-        throw new UsageException("a command is missing: score, tokenize or inspect");
+        throw new UsageException("a command is missing: score, rank, tokenize or inspect");
     }
 
     private static int wrongUsage(ParameterException e, Streams streams) {

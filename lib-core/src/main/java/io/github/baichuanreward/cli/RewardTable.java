@@ -1,6 +1,7 @@
 package io.github.baichuanreward.cli;
 
 import io.github.baichuanreward.PromptAnswer;
+import io.github.baichuanreward.RankedAnswer;
 import io.github.baichuanreward.Score;
 import java.util.List;
 import java.util.Locale;
@@ -40,6 +41,33 @@ final class RewardTable {
             String reward = "  " + " ".repeat(width - rewards.get(i).length()) + rewards.get(i);
             String answer = line(item.answer(), limit - reward.length() - 2);
             table.append((reward + "  " + answer).stripTrailing()).append('\n');
+        }
+        return table.toString();
+    }
+
+    /**
+     * The same for answers in their order, with the probability that each is better than the next
+     * between its reward and itself.
+     *
+     * @param columns width to which lines are cut, or 0 for lines in full
+     */
+    static String ofRanked(String prompt, List<RankedAnswer> ranked, int columns) {
+        int limit = columns == 0 ? Integer.MAX_VALUE : Math.max(columns, FEWEST_COLUMNS);
+        List<String> rewards = ranked.stream().map(answer -> reward(answer.score())).toList();
+        int width = rewards.stream().mapToInt(String::length).max().orElse(0);
+        StringBuilder table = new StringBuilder(line(prompt, limit)).append('\n');
+        for (int i = 0; i < ranked.size(); i++) {
+            double beatsNext = ranked.get(i).beatsNext();
+            String figures =
+                    "  "
+                            + " ".repeat(width - rewards.get(i).length())
+                            + rewards.get(i)
+                            + "  "
+                            + (Double.isNaN(beatsNext)
+                                    ? " ".repeat(6)
+                                    : String.format(Locale.ROOT, "%.4f", beatsNext));
+            String answer = line(ranked.get(i).answer(), limit - figures.length() - 2);
+            table.append((figures + "  " + answer).stripTrailing()).append('\n');
         }
         return table.toString();
     }

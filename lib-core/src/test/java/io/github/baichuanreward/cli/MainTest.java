@@ -33,7 +33,7 @@ class MainTest {
                                 2,
                                 "",
                                 """
-                                reward: a command is missing: score, tokenize or inspect
+                                reward: a command is missing: score, rank, tokenize or inspect
                                 See ./reward --help
                                 """));
     }
@@ -51,7 +51,7 @@ class MainTest {
     void helpsOnStandardOutput() {
         CommandLineRun run = CommandLineRun.of("--help");
         assertThat(run.status()).isZero();
-        assertThat(run.out()).startsWith("Usage: reward ").contains("score", "tokenize");
+        assertThat(run.out()).startsWith("Usage: reward ").contains("score", "rank", "tokenize");
         assertThat(run.err()).isEmpty();
     }
 
@@ -64,6 +64,16 @@ class MainTest {
                 .startsWith("Usage: reward " + command)
                 .contains("--model_name_or_path", "--input", "--output", "--quiet", "--stacktrace")
                 .contains("--template", "--max_source_length", "--max_target_length");
+        assertThat(run.out().lines()).allSatisfy(line -> assertThat(line.length()).isLessThan(101));
+    }
+
+    @Test
+    void helpsWithRank() {
+        CommandLineRun run = CommandLineRun.of("rank", "--help");
+        assertThat(run.status()).isZero();
+        assertThat(run.out())
+                .startsWith("Usage: reward rank --model_name_or_path DIR --prompt TEXT")
+                .contains("--output", "--adapter", "--template", "beats_next", "--quiet");
         assertThat(run.out().lines()).allSatisfy(line -> assertThat(line.length()).isLessThan(101));
     }
 

@@ -1,0 +1,133 @@
+package io.github.baichuanreward.cli;
+
+import static io.github.baichuanreward.cli.CommandLineRun.MODEL;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.BufferedWriter;
+import java.io.IOException;
+import java.lang.ProcessBuilder.Redirect;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Kills runs in JVMs of their own, and resumes them until they are done. */
+class KilledRunTest {
+
+    private static final long MOST_SECONDS = 600;
+
+    @TempDir private Path folder;
+
+    @ParameterizedTest
+    @ValueSource(strings = {"csv", "json"})
+    void givesTheSameBytesAfterSeveralKills(String kind) throws Exception {
+        resumesUntilDone(2_000, 3, kind, 60);
+    }
+
+    @Tag("nightly")
+    @Test
+    void givesTheSameBytesAfterManyKillsInALongFile() throws Exception {
+        resumesUntilDone(100_000, 8, "jsonl", 3000);
+    }
+
+    /**
+     * @param kills how often a run is killed, after about the same number of bytes each time
+     * @param batchTokens small enough that there are many batches between two kills
+     */
+    private void resumesUntilDone(int rows, int kills, String kind, int batchTokens)
+            throws Exception {
+        Path input = folder.resolve("rows.jsonl");
+        writeRows(input, rows);
+        Path whole = folder.resolve("whole." + kind);
+        Path output = folder.resolve("killed." + kind);
+        String[] options = {"--batch_tokens", Integer.toString(batchTokens), "--threads", "2"};
+        CommandLineRun uninterrupted = CommandLineRun.of(args(input, whole, options));
+        assertThat(uninterrupted.status()).as(uninterrupted.err()).isZero();
+
+        long step = Files.size(whole) / (kills + 1);
+        int killed = 0;
+        for (int kill = 1; kill <= kills; kill++) {
+            killAtSize(kill * step, input, output, options);
+            if (Files.size(output) == Files.size(whole)) {
+                break; // this machine was too busy to look in time
+            }
+            killed++;
+            // As if the last write had come half through, as it may on a disk.
+            byte[] written = Files.readAllBytes(output);
+            Files.write(output, Arrays.copyOf(written, written.length - 7));
+        }
+        assertThat(killed).isPositive();
+        CommandLineRun rest = CommandLineRun.of(args(input, output, options, "--resume"));
+        assertThat(rest.status()).as(rest.err()).isZero();
+        assertThat(Files.mismatch(output, whole)).isEqualTo(-1);
+        assertThat(output.resolveSibling(output.getFileName() + ".resume")).doesNotExist();
+    }
+
+    /** Rows of very different lengths, with line ends and quotes in them. */
+    private static void writeRows(Path file, int rows) throws IOException {
+        Random random = new Random(3);
+        try (BufferedWriter out = Files.newBufferedWriter(file)) {
+            for (int i = 0; i < rows; i++) {
+                int[] ids = random.ints(1 + random.nextInt(4), 3, 6000).toArray();
+                out.write(
+                        "{\"id\": %d, \"input_ids\": %s, \"note\": \"%s\\n\\\"中\\\",\"}\n"
+                                .formatted(
+                                        i, Arrays.toString(ids), "x".repeat(random.nextInt(60))));
+            }
+        }
+    }
+
+    private void killAtSize(long size, Path input, Path output, String... options)
+            throws IOException, InterruptedException {
+        Process process = start(args(input, output, options, "--resume"));
+        try {
+            long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(MOST_SECONDS);
+            while (process.isAlive() && (!Files.exists(output) || Files.size(output) < size)) {
+                assertThat(System.nanoTime()).isLessThan(end);
+                Thread.sleep(1);
+            }
+            assertThat(process.isAlive() || process.exitValue() == 0).isTrue();
+        } finally {
+            process.destroyForcibly().waitFor();
+        }
+    }
+
+    private static Process start(String... args) throws IOException {
+        List<String> command =
+                new ArrayList<>(
+                        List.of(
+                                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                                "-cp",
+                                System.getProperty("java.class.path"),
+                                Main.class.getName()));
+        command.addAll(List.of(args));
+        return new ProcessBuilder(command)
+                .redirectOutput(Redirect.DISCARD)
+                .redirectError(Redirect.DISCARD)
+                .start();
+    }
+
+    private static String[] args(Path input, Path output, String[] options, String... more) {
+        List<String> args =
+                new ArrayList<>(
+                        List.of(
+                                "score",
+                                "--model",
+                                MODEL,
+                                "--input",
+                                input.toString(),
+                                "--output",
+                                output.toString()));
+        args.addAll(List.of(options));
+        args.addAll(List.of(more));
+        return args.toArray(String[]::new);
+    }
+}
