@@ -28,7 +28,7 @@ import picocli.CommandLine.Option;
         customSynopsis = {
             "reward score",
             "       reward score --model_name_or_path DIR --prompt TEXT --answer TEXT [--answer TEXT ...]",
-            "       reward score --model_name_or_path DIR --input FILE [--output FILE]"
+            "       reward score --model_name_or_path DIR --input FILE [--output FILE [--resume]]"
         },
         description = {
             "Scores answers; the higher the reward, the better the answer.",
@@ -205,7 +205,7 @@ final class ScoreCommand implements Callable<Integer> {
                     return;
                 }
                 if (written.rows() > 0) {
-                    note("Going on after %,d rows.", written.rows());
+                    note("Going on after row %,d.", written.rows());
                 }
             } else {
                 run.begin(dependencies, common.quiet() ? silent() : streams.err());
@@ -253,7 +253,7 @@ final class ScoreCommand implements Callable<Integer> {
     }
 
     private void noteFinished(long rows) {
-        note("All %,d rows have their rewards already; there is nothing to do.", rows);
+        note("All rows (%,d) have their rewards already; there is nothing to do.", rows);
     }
 
     private void note(String format, Object... values) {

@@ -67,7 +67,7 @@ class ResumeTest {
         Files.writeString(output, Files.readString(output).lines().limit(2).toList().get(0) + "\n");
         CommandLineRun run = score(input, output, "--resume");
         assertThat(run.err())
-                .matches("Going on after 1 rows\\.\n2 rows with 3 tokens in .* tokens/s\n");
+                .matches("Going on after row 1\\.\n2 rows with 3 tokens in .* tokens/s\n");
         interrupt(input, output);
         assertThat(score(input, output, "--resume", "--quiet"))
                 .isEqualTo(new CommandLineRun(0, "", ""));
@@ -98,7 +98,7 @@ class ResumeTest {
                             new CommandLineRun(
                                     0,
                                     "",
-                                    "All 3 rows have their rewards already; there is nothing to"
+                                    "All rows (3) have their rewards already; there is nothing to"
                                             + " do.\n"));
             assertThat(output).hasBinaryContent(whole);
             assertThat(record(output)).doesNotExist();
@@ -112,7 +112,7 @@ class ResumeTest {
         interrupt(input, output);
         byte[] whole = Files.readAllBytes(output);
         assertThat(score(input, output, "--resume").err())
-                .isEqualTo("All 3 rows have their rewards already; there is nothing to do.\n");
+                .isEqualTo("All rows (3) have their rewards already; there is nothing to do.\n");
         assertThat(output).hasBinaryContent(whole);
         assertThat(record(output)).doesNotExist();
     }
