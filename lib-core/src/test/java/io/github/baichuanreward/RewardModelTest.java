@@ -352,7 +352,8 @@ class RewardModelTest {
                                 RewardModel.load(
                                         directory, LoadOptions.defaults().withBackend("cuda")))
                 .isInstanceOf(BackendException.class)
-                .hasMessage("no backend \"cuda\"; on the class path: cpu");
+                .hasMessage(
+                        "no backend \"cuda\" on the class path, only cpu; use auto, or add the jar of the other");
     }
 
     @Test

@@ -146,10 +146,11 @@ public final class BackendChoice {
         if (!reasons.isEmpty()) {
             return String.join("; ", reasons);
         }
-        return "no backend \"%s\"; on the class path: %s"
+        return "no backend \"%s\" on the class path, only %s; use %s, or add the jar of the other"
                 .formatted(
                         wanted,
-                        String.join(", ", candidates.stream().map(Candidate::name).toList()));
+                        String.join(", ", candidates.stream().map(Candidate::name).toList()),
+                        AUTO);
     }
 
     /**

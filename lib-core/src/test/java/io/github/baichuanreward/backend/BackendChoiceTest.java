@@ -80,9 +80,11 @@ class BackendChoiceTest {
     void aNameThatIsNotOnTheClassPathNamesThoseThatAre() {
         assertThatThrownBy(() -> select("cuda", provider("cpu", 0, Fit.USABLE)))
                 .isInstanceOf(BackendException.class)
-                .hasMessage("no backend \"cuda\"; on the class path: cpu");
+                .hasMessage(
+                        "no backend \"cuda\" on the class path, only cpu; use auto, or add the jar of the other");
         assertThatThrownBy(() -> select("tpu", provider("cpu", 0, Fit.USABLE)))
-                .hasMessage("no backend \"tpu\"; on the class path: cpu");
+                .hasMessage(
+                        "no backend \"tpu\" on the class path, only cpu; use auto, or add the jar of the other");
     }
 
     @Test

@@ -94,7 +94,8 @@ class InspectCommandTest {
         assertThat(run.status()).isZero();
         assertThat(run.out())
                 .contains("backend       cpu (not chosen): ")
-                .contains("backend       none: no backend \"cuda\"; on the class path: cpu\n");
+                .contains(
+                        "backend       none: no backend \"cuda\" on the class path, only cpu; use auto, or add the jar of the other\n");
     }
 
     @Test
