@@ -14,6 +14,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -62,6 +63,15 @@ public final class LoraCheckpoint {
     private static final Pattern KEY =
             Pattern.compile(
                     "base_model\\.model\\.(.+)\\.lora_([AB])(?:\\.[A-Za-z0-9_-]+)?\\.weight");
+
+    /** What target_modules says instead of names. */
+    private static final String ALL_LINEAR = "all-linear";
+
+    /** A module's name with a layer's number in it. */
+    private static final Pattern NUMBERED = Pattern.compile("(^|\\.)\\d+\\.");
+
+    /** Ways to draw the matrices that leave the model's weights as they are. */
+    private static final Set<String> HARMLESS_STARTS = Set.of("gaussian", "eva", "orthogonal");
 
     /** TRL leaves the value head here in some versions; it is no part of the adapter. */
     private static final String VALUE_HEAD = "v_head.";
@@ -191,6 +201,9 @@ public final class LoraCheckpoint {
             require(path, json, "fan_in_fan_out", "false");
             require(path, json, "bias", "none");
             require(path, json, "use_dora", "false");
+            requireAbsent(path, json, "layer_replication");
+            requireAbsent(path, json, "alora_invocation_tokens");
+            requireModelAsItWas(path, json);
             requireEmpty(path, json, "rank_pattern");
             requireEmpty(path, json, "alpha_pattern");
             JsonNode rank = json.path("r");
@@ -207,8 +220,25 @@ public final class LoraCheckpoint {
                     json.path("use_rslora").asBoolean(false)
                             ? Math.sqrt(rank.intValue())
                             : rank.intValue();
-            boolean everyLayer = isAbsent(json.path("layers_to_transform"));
-            return new Config(rank.intValue(), (float) (alpha.doubleValue() / divisor), everyLayer);
+            return new Config(
+                    rank.intValue(),
+                    (float) (alpha.doubleValue() / divisor),
+                    meansEveryLayer(json));
+        }
+
+        /**
+         * Names of modules stand for those of every layer, unless they have a layer's number in
+         * them; what an expression stands for is not found out.
+         */
+        private static boolean meansEveryLayer(JsonNode json) {
+            JsonNode targets = json.path("target_modules");
+            boolean named = !targets.isTextual() || targets.textValue().equals(ALL_LINEAR);
+            for (JsonNode target : targets) {
+                named &= !NUMBERED.matcher(target.asText()).find();
+            }
+            return named
+                    && isAbsent(json.path("layers_to_transform"))
+                    && isEmpty(json.path("exclude_modules"));
         }
 
         private static JsonNode parse(Path path) throws CheckpointException {
@@ -248,6 +278,32 @@ public final class LoraCheckpoint {
             }
         }
 
+        private static void requireAbsent(Path path, JsonNode json, String field)
+                throws CheckpointException {
+            JsonNode node = json.path(field);
+            if (!isAbsent(node)) {
+                throw new CheckpointException(
+                        "%s: %s is %s; only adapters without it are read"
+                                .formatted(path, field, shown(node)));
+            }
+        }
+
+        /**
+         * PiSSA and its like take from the model's weights what the adapter begins with, so the
+         * matrices belong to a model that is nowhere stored.
+         */
+        private static void requireModelAsItWas(Path path, JsonNode json)
+                throws CheckpointException {
+            JsonNode start = json.path("init_lora_weights");
+            if (start.isTextual() && !HARMLESS_STARTS.contains(start.textValue())) {
+                throw new CheckpointException(
+                        ("%s: init_lora_weights is %s, which changes the model's own weights; convert"
+                                        + " the adapter with path_initial_model_for_weight_conversion"
+                                        + " of peft's save_pretrained, or merge it")
+                                .formatted(path, shown(start)));
+            }
+        }
+
         private static void requireEmpty(Path path, JsonNode json, String field)
                 throws CheckpointException {
             if (!json.path(field).isEmpty()) {
@@ -256,6 +312,10 @@ public final class LoraCheckpoint {
                                         .formatted(path, field)
                                 + " the adapter with peft and save the whole model");
             }
+        }
+
+        private static boolean isEmpty(JsonNode node) {
+            return node.isTextual() ? node.textValue().isEmpty() : node.isEmpty();
         }
 
         private static boolean isAbsent(JsonNode node) {

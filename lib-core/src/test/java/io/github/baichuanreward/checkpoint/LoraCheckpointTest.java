@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class LoraCheckpointTest {
 
@@ -88,6 +89,50 @@ class LoraCheckpointTest {
     }
 
     @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "[\"model.layers.0.self_attn.W_pack\"]",
+                "[\"0.self_attn.W_pack\", \"0.mlp.up_proj\"]",
+                "\".*layers\\\\.[0-3]\\\\.self_attn\\\\.W_pack\""
+            })
+    void knowsThatTheModulesAreThoseOfSomeLayers(String targets) throws IOException {
+        config("\"bias\":", "\"target_modules\": " + targets + ", \"bias\":");
+
+        assertThat(LoraCheckpoint.open(directory).everyLayer()).isFalse();
+    }
+
+    @Test
+    void knowsThatSomeModulesWereExcluded() throws IOException {
+        config("\"bias\":", "\"exclude_modules\": [\"3.self_attn.W_pack\"], \"bias\":");
+
+        assertThat(LoraCheckpoint.open(directory).everyLayer()).isFalse();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "[\"W_pack\"]",
+                "[\"self_attn.W_pack\", \"o_proj\"]",
+                "\"all-linear\"",
+                "null"
+            })
+    void knowsThatNamesOfModulesMeanEveryLayer(String targets) throws IOException {
+        config(
+                "\"bias\":",
+                "\"exclude_modules\": null, \"target_modules\": " + targets + ", \"bias\":");
+
+        assertThat(LoraCheckpoint.open(directory).everyLayer()).isTrue();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"true", "false", "null", "\"gaussian\"", "\"eva\"", "\"orthogonal\""})
+    void takesStartingValuesThatLeaveTheModelAlone(String start) throws IOException {
+        config("\"bias\":", "\"init_lora_weights\": " + start + ", \"bias\":");
+
+        assertThat(LoraCheckpoint.open(directory).deltas()).hasSize(1);
+    }
+
+    @ParameterizedTest
     @CsvSource(
             delimiter = '|',
             quoteCharacter = '`',
@@ -98,6 +143,10 @@ class LoraCheckpointTest {
                 "\"bias\":     | \"use_dora\": true, \"bias\":  | use_dora is true",
                 "\"bias\":     | \"rank_pattern\": {\"x\": 4}, \"bias\": | rank_pattern gives single modules numbers",
                 "\"bias\":     | \"alpha_pattern\": {\"x\": 4}, \"bias\": | alpha_pattern gives single modules numbers",
+                "\"bias\":     | \"init_lora_weights\": \"pissa_niter_16\", \"bias\": | init_lora_weights is \"pissa_niter_16\"",
+                "\"bias\":     | \"init_lora_weights\": \"olora\", \"bias\": | init_lora_weights is \"olora\"",
+                "\"bias\":     | \"layer_replication\": [[0, 1], [0, 1]], \"bias\": | layer_replication is [[0,1],[0,1]]",
+                "\"bias\":     | \"alora_invocation_tokens\": [5], \"bias\": | alora_invocation_tokens is [5]",
                 "\"r\": 2      | \"r\": 0                       | r is 0; a positive integer is needed",
                 "\"r\": 2,     | ``                             | r is missing; a positive integer is needed",
                 "8             | \"8\"                          | lora_alpha is \"8\"; a number is needed",
