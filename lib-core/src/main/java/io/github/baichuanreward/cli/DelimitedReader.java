@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.regex.Pattern;
 
 /**
  * Reads the rows of a table, whose first row names the columns.
@@ -37,6 +38,9 @@ final class DelimitedReader extends RowReader {
                                     .maxStringLength(Integer.MAX_VALUE)
                                     .build())
                     .build();
+
+    /** What spreadsheets put between cells where a comma stands in numbers, and the like. */
+    private static final Pattern OTHER_SEPARATORS = Pattern.compile("[;,\\t|]");
 
     private final char separator;
     private final CsvSchema schema;
@@ -65,7 +69,17 @@ final class DelimitedReader extends RowReader {
         return nextRecord();
     }
 
-    private static List<String> header(List<String> names, long line) throws RowException {
+    private List<String> header(List<String> names, long line) throws RowException {
+        if (names.size() == 1 && OTHER_SEPARATORS.matcher(names.get(0)).find()) {
+            throw new RowException(
+                    line,
+                    "the first row names one column only, %s; cells are separated by %s: save the file so"
+                            .formatted(
+                                    JsonRow.quote(names.get(0)),
+                                    separator == ','
+                                            ? "commas, in a .tsv file by tabs"
+                                            : "tabs, in a .csv file by commas"));
+        }
         Set<String> seen = new HashSet<>();
         for (String name : names) {
             if (!seen.add(name)) {

@@ -192,7 +192,8 @@ class TableFilesTest {
             quoteCharacter = '`',
             textBlock =
                     """
-                    prompt;answer/q;a         | 2 | a row needs "prompt" and "answer", or "input_ids"; the columns, as the file's first row names them, are "prompt;answer"
+                    prompt;answer/q;a,b       | 1 | the first row names one column only, "prompt;answer"; cells are separated by commas, in a .tsv file by tabs: save the file so
+                    prompt/q                  | 2 | a row needs column "answer"; the columns, as the file's first row names them, are "prompt"
                     prompt, answer/q,a        | 2 | a row needs column "answer"; the columns, as the file's first row names them, are "prompt", " answer"
                     input_ids/5 6/abc         | 3 | "input_ids" must be token ids, like 5 6 7 or [5, 6, 7], but is "abc"
                     input_ids,x/5 6,/,x       | 3 | "input_ids" must be token ids, like 5 6 7 or [5, 6, 7], but is empty
@@ -211,6 +212,16 @@ class TableFilesTest {
         assertThat(run.err())
                 .startsWith("reward: %s, line %d: %s\n".formatted(input, line, reason))
                 .hasLineCount(2);
+    }
+
+    @Test
+    void saysThatCellsOfATsvFileStandBetweenTabs() throws IOException {
+        Path input = folder.resolve("rows.tsv");
+        Files.writeString(input, "prompt,answer\nq,a\n");
+        assertThat(score(input, folder.resolve("o.csv")).err())
+                .contains(
+                        "line 1: the first row names one column only, \"prompt,answer\"; cells are"
+                                + " separated by tabs, in a .csv file by commas: save the file so");
     }
 
     @Test
