@@ -92,15 +92,7 @@ final class RunRecord {
      * @throws FailureException if the record is damaged
      */
     @Nullable String difference(Map<String, String> run) throws IOException {
-        Map<String, String> before;
-        try (InputStream in = Files.newInputStream(file)) {
-            before = new ObjectMapper().readValue(in, new TypeReference<>() {});
-        } catch (JsonProcessingException e) {
-            throw new FailureException(
-                    file
-                            + ": damaged; run without --resume to start again, which replaces the output",
-                    e);
-        }
+        Map<String, String> before = read();
         for (Map.Entry<String, String> now : run.entrySet()) {
             String then = before.get(now.getKey());
             if (!now.getValue().equals(then) && !MENDED.equals(then)) {
@@ -115,6 +107,20 @@ final class RunRecord {
             }
         }
         return null;
+    }
+
+    private Map<String, String> read() throws IOException {
+        String damaged =
+                file + ": damaged; run without --resume to start again, which replaces the output";
+        try (InputStream in = Files.newInputStream(file)) {
+            Map<String, String> record = new ObjectMapper().readValue(in, new TypeReference<>() {});
+            if (record == null) {
+                throw new FailureException(damaged);
+            }
+            return record;
+        } catch (JsonProcessingException e) {
+            throw new FailureException(damaged, e);
+        }
     }
 
     /** Size and hash of a file, which is read once for it. */

@@ -266,12 +266,13 @@ class ResumeTest {
         assertThat(output).content().contains("[3]");
     }
 
-    @Test
-    void refusesADamagedRecord() throws IOException {
+    @ParameterizedTest
+    @ValueSource(strings = {"{", "null", ""})
+    void refusesADamagedRecord(String damaged) throws IOException {
         Path input = input(ROWS);
         Path output = folder.resolve("o.csv");
         interrupt(input, output);
-        Files.writeString(record(output), "{");
+        Files.writeString(record(output), damaged);
         assertThat(score(input, output, "--resume").err())
                 .isEqualTo(
                         "reward: %s.resume: damaged; run without --resume to start again, which replaces the output\n"
