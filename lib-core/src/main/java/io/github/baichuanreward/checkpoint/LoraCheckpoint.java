@@ -73,8 +73,11 @@ public final class LoraCheckpoint {
     /** Ways to draw the matrices that leave the model's weights as they are. */
     private static final Set<String> HARMLESS_STARTS = Set.of("gaussian", "eva", "orthogonal");
 
-    /** TRL leaves the value head here in some versions; it is no part of the adapter. */
-    private static final String VALUE_HEAD = "v_head.";
+    /**
+     * Value heads that some versions of TRL, and peft with a sequence classifier, leave here; they
+     * are no part of the adapter.
+     */
+    private static final List<String> VALUE_HEADS = List.of("v_head.", "base_model.model.score.");
 
     private final Path path;
     private final boolean everyLayer;
@@ -140,7 +143,7 @@ public final class LoraCheckpoint {
                 if (tensor != null && side.put(matcher.group(1), tensor) != null) {
                     problems.add(quote(name) + " is there under two names");
                 }
-            } else if (!name.startsWith(VALUE_HEAD)) {
+            } else if (VALUE_HEADS.stream().noneMatch(name::startsWith)) {
                 problems.add(quote(name) + " is not a LoRA matrix of a linear layer");
             }
         }

@@ -40,7 +40,11 @@ final class ValueHeadFinder {
     /** What sequence classification calls it; such a head may have no bias. */
     private static final String CLASSIFIER = "score.";
 
-    private static final List<String> NAMES = List.of("v_head.summary.", "summary.", CLASSIFIER);
+    /** The same where peft saved it with an adapter. */
+    private static final String ADAPTED_CLASSIFIER = "base_model.model." + CLASSIFIER;
+
+    private static final List<String> NAMES =
+            List.of("v_head.summary.", "summary.", CLASSIFIER, ADAPTED_CLASSIFIER);
 
     private ValueHeadFinder() {}
 
@@ -96,7 +100,7 @@ final class ValueHeadFinder {
     private static ValueHead read(
             Checkpoint checkpoint, String prefix, Tensor weight, @Nullable Tensor bias, int hidden)
             throws CheckpointException {
-        if (bias == null && !prefix.equals(CLASSIFIER)) {
+        if (bias == null && !prefix.endsWith(CLASSIFIER)) {
             throw new CheckpointException(
                     "%s: %sweight is there but %sbias is not"
                             .formatted(checkpoint.path(), prefix, prefix));

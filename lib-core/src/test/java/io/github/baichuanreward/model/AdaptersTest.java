@@ -7,11 +7,16 @@ import static org.assertj.core.api.Assertions.within;
 import io.github.baichuanreward.LoadOptions;
 import io.github.baichuanreward.RewardModel;
 import io.github.baichuanreward.TinyModel;
+import io.github.baichuanreward.checkpoint.Checkpoint;
 import io.github.baichuanreward.checkpoint.CheckpointException;
+import io.github.baichuanreward.checkpoint.SafetensorsBuilder;
+import io.github.baichuanreward.checkpoint.Tensor;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -90,6 +95,35 @@ class AdaptersTest {
                         .isCloseTo(whole.scoreIds(ids).get(i).reward(), within(1e-5f));
             }
         }
+    }
+
+    /** As peft saves what TRL's reward trainer makes of a sequence classifier. */
+    @Test
+    void takesAClassifierThatWasSavedWithTheMatrices() throws IOException {
+        TinyModel.writeAdapter(one, 2, 2, 0, base, FIRST, SECOND);
+        Files.delete(one.resolve("value_head.bin"));
+        SafetensorsBuilder builder = new SafetensorsBuilder();
+        Checkpoint matrices = Checkpoint.openFile(one.resolve("adapter_model.safetensors"));
+        for (String name : matrices.names()) {
+            Tensor tensor = Objects.requireNonNull(matrices.find(name));
+            builder.tensor(
+                    name,
+                    "F32",
+                    Arrays.toString(tensor.shape()),
+                    SafetensorsBuilder.floats(tensor.toFloats()));
+        }
+        float[] head = new float[24];
+        head[3] = 0.5f;
+        builder.tensor(
+                "base_model.model.score.weight", "F32", "[1,24]", SafetensorsBuilder.floats(head));
+        builder.write(one.resolve("adapter_model.safetensors"));
+
+        ValueHead found = BaichuanWeights.open(model, List.of(one)).valueHead();
+
+        assertThat(found.weight()).containsExactly(head);
+        assertThat(found.bias()).isZero();
+        assertThat(found.source())
+                .isEqualTo("adapter_model.safetensors: base_model.model.score.weight");
     }
 
     @Test

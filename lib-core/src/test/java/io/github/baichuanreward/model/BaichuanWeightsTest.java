@@ -208,7 +208,8 @@ class BaichuanWeightsTest {
         assertThatThrownBy(() -> BaichuanWeights.open(directory))
                 .isInstanceOf(CheckpointException.class)
                 .hasMessageContaining(
-                        "holds none of v_head.summary.weight, summary.weight, score.weight but")
+                        "holds none of v_head.summary.weight, summary.weight, score.weight,"
+                                + " base_model.model.score.weight but")
                 .hasMessageContaining("[other]");
     }
 
