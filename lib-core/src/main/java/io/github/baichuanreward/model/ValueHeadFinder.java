@@ -57,7 +57,8 @@ final class ValueHeadFinder {
             throws CheckpointException {
         for (String name : OWN_FILES) {
             Path file = directory.resolve(name);
-            if (Files.exists(file)) {
+            // A link to nothing was meant to be the head; another one would be the wrong one.
+            if (Files.exists(file) || Files.isSymbolicLink(file)) {
                 Checkpoint checkpoint = Checkpoint.openFile(file);
                 ValueHead head = in(checkpoint, hidden);
                 if (head == null) {

@@ -134,6 +134,16 @@ class AdaptersTest {
         assertRefused(one + ": no value head");
     }
 
+    /** A download that is not complete leaves links to nothing. */
+    @Test
+    void looksForNoOtherValueHeadWhereAFileOfItsOwnIsALinkToNothing() throws IOException {
+        TinyModel.writeAdapter(one, 2, 2, 0, base, FIRST, SECOND);
+        Files.move(one.resolve("value_head.bin"), one.resolve("pytorch_model.bin"));
+        Files.createSymbolicLink(one.resolve("value_head.bin"), one.resolve("nowhere"));
+
+        assertRefused(one.resolve("value_head.bin") + ": ");
+    }
+
     @Test
     void refusesAnAdapterOfAnotherWidth() throws IOException {
         TinyModel other = new TinyModel(1).tensor(FIRST + ".weight", 72, 32);
