@@ -37,9 +37,14 @@ final class FileInput extends InputStream {
         }
     }
 
+    /** Bytes that can be had at once; none where nobody knows, as of a pipe with a name. */
     @Override
-    public int available() throws IOException {
-        return file.available();
+    public int available() {
+        try {
+            return file.available();
+        } catch (IOException e) {
+            return 0;
+        }
     }
 
     @Override
