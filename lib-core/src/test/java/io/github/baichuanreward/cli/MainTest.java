@@ -9,6 +9,7 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -186,6 +188,40 @@ class MainTest {
         assertThat(inSmallHeap(traced).err())
                 .startsWith(run.err())
                 .contains("Caused by: java.lang.OutOfMemoryError: ");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"jsonl", "csv"})
+    void scoresAFileLargerThanTheHeap(String kind, @TempDir Path folder) throws Exception {
+        Path rows = folder.resolve("rows." + kind);
+        boolean table = kind.equals("csv");
+        String row =
+                (table ? "5,\"%s\"\n" : "{\"input_ids\": [5], \"note\": \"%s\"}\n")
+                        .formatted("x".repeat(8000));
+        try (Writer file = Files.newBufferedWriter(rows)) {
+            file.write(table ? "input_ids,note\n" : "");
+            for (int i = 0; i < 8000; i++) {
+                file.write(row);
+            }
+        }
+        assertThat(Files.size(rows)).isGreaterThan(48 << 20);
+        Path output = folder.resolve("out." + kind);
+
+        CommandLineRun run =
+                inSmallHeap(
+                        "score",
+                        "--model",
+                        MODEL,
+                        "--input",
+                        rows.toString(),
+                        "--output",
+                        output.toString(),
+                        "--quiet");
+
+        assertThat(run).isEqualTo(new CommandLineRun(0, "", ""));
+        try (Stream<String> lines = Files.lines(output)) {
+            assertThat(lines.count()).isEqualTo(table ? 8001 : 8000);
+        }
     }
 
     @Test
