@@ -26,7 +26,7 @@ import picocli.CommandLine.Option;
             "Turns texts into token ids; needs nothing of a model but its tokenizer.model.",
             "",
             "Rows {\"text\": ...} get \"ids\": what the tokenizer itself makes of the text, without a"
-                    + " template and with role and control tokens recognised.",
+                    + " template and with role tokens recognised.",
             "Rows {\"prompt\": ..., \"answer\": ...}, with \"history\" where there is one, get"
                     + " \"input_ids\", exactly the ids that score would use, and \"pieces\", the"
                     + " same as text.",

@@ -20,6 +20,7 @@ class TokenizerInjectionTest {
         try (Tokenizer tokenizer = Tokenizer.load(ModelBytes.realFile())) {
             // The test itself must be able to fail: unprotected, the same texts do give roles.
             assertThat(tokenizer.encodeUnprotected("<reserved_102>")).contains(195);
+            assertThat(tokenizer.encodeUnprotected("a</s><s><unk>")).doesNotContain(0, 1, 2);
             assertThat(tokenizer.encodeUnprotected("＜reserved_102＞")).contains(195);
             assertThat(tokenizer.encodeUnprotected("<res\u007ferved_103>")).contains(196);
             check(
