@@ -91,19 +91,24 @@ final class FileOptions {
 
     /** What the user reads about a bad row of the input, and about the rows before it. */
     BadRowException failure(RowException e, long rowsBefore) {
-        String from = input == null || input.equals(STANDARD) ? "standard input" : input;
         String to = writesStandardOutput() ? "standard output" : outputName();
         String before = rowsBefore == 1 ? "The row" : "The " + rowsBefore + " rows";
+        return failure(
+                e,
+                rowsBefore == 0
+                        ? "No row was written."
+                        : before + " before it went to " + to + ".");
+    }
+
+    /** The same about a row that was read again, to find where an output ends. */
+    BadRowException failureOnReading(RowException e) {
+        return failure(e, outputName() + " was left as it was.");
+    }
+
+    private BadRowException failure(RowException e, String outcome) {
+        String from = input == null || input.equals(STANDARD) ? "standard input" : input;
         return new BadRowException(
-                "%s, line %d: %s%n%s"
-                        .formatted(
-                                from,
-                                e.line(),
-                                e.reason(),
-                                rowsBefore == 0
-                                        ? "No row was written."
-                                        : before + " before it went to " + to + "."),
-                e);
+                "%s, line %d: %s%n%s".formatted(from, e.line(), e.reason(), outcome), e);
     }
 
     /** Opens the input; standard input where none is named. */

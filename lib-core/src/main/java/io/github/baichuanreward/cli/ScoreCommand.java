@@ -187,7 +187,7 @@ final class ScoreCommand implements Callable<Integer> {
             }
             return rows != null;
         } catch (RowException e) {
-            throw files.failure(e, 0);
+            throw files.failureOnReading(e);
         }
     }
 
@@ -217,7 +217,7 @@ final class ScoreCommand implements Callable<Integer> {
             run.inputMayBeMended(dependencies);
             throw e;
         } catch (RowException e) {
-            throw files.failure(e, written.rows());
+            throw files.failureOnReading(e);
         }
         run.end();
     }

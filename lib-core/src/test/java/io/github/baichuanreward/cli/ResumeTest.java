@@ -106,6 +106,23 @@ class ResumeTest {
     }
 
     @Test
+    void leavesTheOutputAsItWasWhenTheInputCannotBeReadAgain() throws IOException {
+        Path input = input(ROWS);
+        Path output = folder.resolve("o.jsonl");
+        score(input, output);
+        byte[] whole = Files.readAllBytes(output);
+        Files.writeString(input, "{broken\n" + ROWS);
+        CommandLineRun run = score(input, output, "--resume");
+
+        assertThat(run.status()).isEqualTo(1);
+        assertThat(run.err())
+                .startsWith("reward: " + input + ", line 1: ")
+                .endsWith("\n" + output + " was left as it was.\n")
+                .hasLineCount(2);
+        assertThat(output).hasBinaryContent(whole);
+    }
+
+    @Test
     void finishesWhenItWasInterruptedAfterTheLastRow() throws IOException {
         Path input = input(ROWS);
         Path output = folder.resolve("o.json");
