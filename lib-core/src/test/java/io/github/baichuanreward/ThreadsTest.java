@@ -25,12 +25,9 @@ class ThreadsTest {
 
     private static String bits(int threads) throws IOException, InterruptedException {
         ProcessBuilder builder =
-                new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-                        ThreadsTest.class.getName(),
+                JavaProcess.of(
+                        List.of("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"),
+                        ThreadsTest.class,
                         TestData.demoModel().resolve("model").toString(),
                         Integer.toString(threads));
         builder.environment().put("OMP_NUM_THREADS", Integer.toString(threads));

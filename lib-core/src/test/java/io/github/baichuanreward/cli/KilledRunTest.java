@@ -3,6 +3,7 @@ package io.github.baichuanreward.cli;
 import static io.github.baichuanreward.cli.CommandLineRun.MODEL;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.baichuanreward.JavaProcess;
 import java.io.BufferedWriter;
 import java.io.IOException;
 import java.lang.ProcessBuilder.Redirect;
@@ -101,15 +102,7 @@ class KilledRunTest {
     }
 
     private static Process start(String... args) throws IOException {
-        List<String> command =
-                new ArrayList<>(
-                        List.of(
-                                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                                "-cp",
-                                System.getProperty("java.class.path"),
-                                Main.class.getName()));
-        command.addAll(List.of(args));
-        return new ProcessBuilder(command)
+        return JavaProcess.of(List.of(), Main.class, args)
                 .redirectOutput(Redirect.DISCARD)
                 .redirectError(Redirect.DISCARD)
                 .start();

@@ -4,6 +4,7 @@ import static io.github.baichuanreward.cli.CommandLineRun.MODEL;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.baichuanreward.JavaProcess;
 import io.github.baichuanreward.cli.StandardOutput.ReaderGoneException;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -13,7 +14,6 @@ import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
@@ -236,22 +236,13 @@ class MainTest {
     /** Runs in a JVM of its own, whose heap has 48 MiB. */
     private static CommandLineRun inSmallHeap(String... command)
             throws IOException, InterruptedException {
-        List<String> args =
-                new ArrayList<>(
-                        List.of(
-                                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                                "-Xmx48m",
-                                "-cp",
-                                System.getProperty("java.class.path"),
-                                "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-                                Main.class.getName()));
-        if (Runtime.version().feature() >= 22) {
-            // As the launcher does; or Java warns of it on standard error.
-            args.add(1, "--enable-native-access=ALL-UNNAMED");
-        }
-        Collections.addAll(args, command);
         Process process =
-                new ProcessBuilder(args).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
+                JavaProcess.of(
+                                List.of("-Xmx48m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"),
+                                Main.class,
+                                command)
+                        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                        .start();
         process.getOutputStream().close();
         String err = new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
         return new CommandLineRun(process.waitFor(), "", err);

@@ -2,6 +2,7 @@ package io.github.baichuanreward.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.baichuanreward.JavaProcess;
 import io.github.baichuanreward.TinyModel;
 import io.github.baichuanreward.backend.BackendException;
 import io.github.baichuanreward.backend.BackendRequest;
@@ -23,14 +24,8 @@ class HeapTest {
     void growsWithoutHoldingTheOldAndNamesTheHeapWhereItIsTooSmall() throws Exception {
         new TinyModel(1).write(directory);
         ProcessBuilder builder =
-                new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-XX:+UseG1GC",
-                        "-Xmx84m",
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        HeapTest.class.getName(),
-                        directory.toString());
+                JavaProcess.of(
+                        List.of("-XX:+UseG1GC", "-Xmx84m"), HeapTest.class, directory.toString());
         builder.redirectError(ProcessBuilder.Redirect.INHERIT);
         Process process = builder.start();
         byte[] output = process.getInputStream().readAllBytes();

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.baichuanreward.JavaProcess;
 import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -111,15 +112,10 @@ class NativeLibraryTest {
 
     private static String runInTemporaryDirectory(Path temporary) throws Exception {
         Process process =
-                new ProcessBuilder(
-                                List.of(
-                                        Path.of(System.getProperty("java.home"), "bin", "java")
-                                                .toString(),
-                                        "-Djava.io.tmpdir=" + temporary,
-                                        "-cp",
-                                        System.getProperty("java.class.path"),
-                                        EncodeOnce.class.getName(),
-                                        ModelBytes.demoFile().toString()))
+                JavaProcess.of(
+                                List.of("-Djava.io.tmpdir=" + temporary),
+                                EncodeOnce.class,
+                                ModelBytes.demoFile().toString())
                         .redirectErrorStream(true)
                         .start();
         String output =
