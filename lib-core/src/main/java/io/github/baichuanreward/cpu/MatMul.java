@@ -27,12 +27,6 @@ final class MatMul {
     /** Rows of weights that are transposed together. */
     private static final int ROWS = 4;
 
-    /** Rows of {@code x} that meet a slice of a panel together, while it is in the first cache. */
-    private static final int BLOCK = 16;
-
-    /** Values of the inner dimension of one slice; whole fours. */
-    private static final int SLICE = 8;
-
     private final Workers workers;
     private final Scratch[] scratch;
 
@@ -101,12 +95,8 @@ final class MatMul {
 
         private final float[][] rows = new float[ROWS][DEPTH];
 
-        /**
-         * {@code [depth][width]}: arrays of their own, or the compiler does not vectorise the loop.
-         */
-        private final float[][] panel = new float[DEPTH][WIDEST];
-
-        private final float[][] sums = new float[BLOCK][WIDEST];
+        private final Panel panel = new Panel(DEPTH, WIDEST);
+        private final float[][] sums = new float[Panel.BLOCK][WIDEST];
         private float[] total = new float[0];
 
         void multiplyPanel(
@@ -119,9 +109,9 @@ final class MatMul {
             for (int k = 0; k < inner; k += DEPTH) {
                 int depth = Math.min(DEPTH, inner - k);
                 widen(w, first, width, k, depth);
-                for (int m = 0; m < rows; m += BLOCK) {
-                    int block = Math.min(BLOCK, rows - m);
-                    products(x, m * inner + k, inner, block, width, depth);
+                for (int m = 0; m < rows; m += Panel.BLOCK) {
+                    int block = Math.min(Panel.BLOCK, rows - m);
+                    panel.multiply(sums, x, m * inner + k, inner, block, width, depth);
                     for (int r = 0; r < block; r++) {
                         add(total, (m + r) * width, sums[r], width);
                     }
@@ -136,7 +126,7 @@ final class MatMul {
             }
         }
 
-        /** {@code panel[k][n] = w[first + n, k]}. */
+        /** {@code panel.line(i)[n] = w[first + n, k + i]}. */
         private void widen(Matrix w, int first, int width, int k, int depth) {
             int n = 0;
             for (; n + ROWS <= width; n += ROWS) {
@@ -148,7 +138,7 @@ final class MatMul {
             for (; n < width; n++) {
                 w.toFloats(rows[0], 0, first + n, k, depth);
                 for (int i = 0; i < depth; i++) {
-                    panel[i][n] = rows[0][i];
+                    panel.line(i)[n] = rows[0][i];
                 }
             }
         }
@@ -159,53 +149,11 @@ final class MatMul {
             float[] r2 = rows[2];
             float[] r3 = rows[3];
             for (int i = 0; i < depth; i++) {
-                float[] line = panel[i];
+                float[] line = panel.line(i);
                 line[n] = r0[i];
                 line[n + 1] = r1[i];
                 line[n + 2] = r2[i];
                 line[n + 3] = r3[i];
-            }
-        }
-
-        /** {@code sums[r][n] = sum over i < depth of x[at + r * inner + i] * panel[i][n]}. */
-        private void products(float[] x, int at, int inner, int block, int width, int depth) {
-            for (int r = 0; r < block; r++) {
-                Arrays.fill(sums[r], 0, width, 0);
-            }
-            for (int first = 0; first < depth; first += SLICE) {
-                int end = Math.min(first + SLICE, depth);
-                for (int r = 0; r < block; r++) {
-                    slice(sums[r], first, end, x, at + r * inner, width);
-                }
-            }
-        }
-
-        private void slice(float[] sum, int first, int end, float[] x, int at, int width) {
-            int i = first;
-            for (; i + 4 <= end; i += 4) {
-                four(sum, i, x, at + i, width);
-            }
-            for (; i < end; i++) {
-                float factor = x[at + i];
-                float[] line = panel[i];
-                for (int n = 0; n < width; n++) {
-                    sum[n] += factor * line[n];
-                }
-            }
-        }
-
-        /** Four at once save loads and stores of the sums; eight are too many for the compiler. */
-        private void four(float[] sum, int i, float[] x, int at, int width) {
-            float[] p0 = panel[i];
-            float[] p1 = panel[i + 1];
-            float[] p2 = panel[i + 2];
-            float[] p3 = panel[i + 3];
-            float x0 = x[at];
-            float x1 = x[at + 1];
-            float x2 = x[at + 2];
-            float x3 = x[at + 3];
-            for (int n = 0; n < width; n++) {
-                sum[n] = sum[n] + ((x0 * p0[n] + x1 * p1[n]) + (x2 * p2[n] + x3 * p3[n]));
             }
         }
 
