@@ -165,7 +165,7 @@ final class CpuBackend implements Backend {
     }
 
     float[] rewards(Activations a, int rows) {
-        CpuOps.rmsNorm(a.normed, a.hidden, finalNorm, 0, rows, config.rmsNormEps());
+        VectorOps.rmsNorm(a.normed, a.hidden, finalNorm, 0, rows, config.rmsNormEps());
         float[] rewards = new float[rows];
         for (int row = 0; row < rows; row++) {
             rewards[row] = CpuOps.valueHead(a.normed, valueHead.weight(), valueHead.bias(), row);

@@ -63,7 +63,7 @@ final class DecoderLayer {
     private void rmsNorm(float[] y, float[] x, float[] weight, int rows) {
         workers.rows(
                 rows,
-                (first, end) -> CpuOps.rmsNorm(y, x, weight, first, end, config.rmsNormEps()));
+                (first, end) -> VectorOps.rmsNorm(y, x, weight, first, end, config.rmsNormEps()));
     }
 
     private void alibiAttention(float[] context, float[] qkv, int[] starts, int[] queryStarts) {
@@ -108,6 +108,7 @@ final class DecoderLayer {
     private void swiglu(float[] gated, float[] gate, float[] up, int rows) {
         workers.rows(
                 rows,
-                (first, end) -> CpuOps.swiglu(gated, gate, up, first, end, config.intermediate()));
+                (first, end) ->
+                        VectorOps.swiglu(gated, gate, up, first, end, config.intermediate()));
     }
 }
