@@ -18,9 +18,10 @@ import java.util.Locale;
  *
  * <p>The operating system reads weights when they are first used and may drop them again, so memory
  * that a program must have is the activations only, on the Java heap: {@code 24 * hidden + 8 *
- * intermediate} bytes a token of the largest batch seen, and 1 KiB a token for each thread. For
- * Baichuan-13B that is 0.24 GB at the default batch size and 0.95 GB for a sequence of 4096 tokens.
- * The mappings end when this object is garbage.
+ * intermediate} bytes a token of the largest batch seen, and for each thread 1 KiB a token of that
+ * batch and {@code 8 * headDim + 256} bytes a token of the longest sequence seen. For Baichuan-13B
+ * and two threads that is 0.24 GB at the default batch size and 0.97 GB for a sequence of 4096
+ * tokens. The mappings end when this object is garbage.
  */
 final class CpuBackend implements Backend {
 
@@ -43,10 +44,15 @@ final class CpuBackend implements Backend {
         this.batchTokens = batchTokens;
         this.workers = workers;
         MatMul matMul = new MatMul(workers);
+        int headDim = config.headDim();
+        int hidden = config.hidden();
+        TiledAttention attention =
+                new TiledAttention(
+                        workers, () -> new PanelProducts(headDim, hidden), headDim, hidden);
         this.embedding = Matrix.map(weights.embedding());
         this.layers = new ArrayList<>();
         for (BaichuanWeights.Layer layer : weights.layers()) {
-            layers.add(new DecoderLayer(workers, matMul, config, layer));
+            layers.add(new DecoderLayer(workers, matMul, attention, config, layer));
         }
         this.finalNorm = weights.finalNorm().toFloats();
         this.valueHead = weights.valueHead();

@@ -9,6 +9,7 @@ final class DecoderLayer {
 
     private final Workers workers;
     private final MatMul matMul;
+    private final TiledAttention attention;
     private final BaichuanConfig config;
     private final float[] slopes;
 
@@ -21,10 +22,15 @@ final class DecoderLayer {
     private final AdaptedMatrix downProj;
 
     DecoderLayer(
-            Workers workers, MatMul matMul, BaichuanConfig config, BaichuanWeights.Layer weights)
+            Workers workers,
+            MatMul matMul,
+            TiledAttention attention,
+            BaichuanConfig config,
+            BaichuanWeights.Layer weights)
             throws CheckpointException {
         this.workers = workers;
         this.matMul = matMul;
+        this.attention = attention;
         this.config = config;
         this.slopes = config.slopes();
         this.inputNorm = weights.inputNorm().toFloats();
@@ -50,7 +56,7 @@ final class DecoderLayer {
         int rows = queryStarts[queryStarts.length - 1];
         rmsNorm(a.normed, a.hidden, inputNorm, tokens); // [tokens, hidden]
         matMul.multiply(a.qkv, a.normed, qkvProj, tokens); // [tokens, 3 * hidden]
-        alibiAttention(a.context, a.qkv, starts, queryStarts); // [rows, hidden]
+        attention.run(a.context, a.qkv, slopes, starts, queryStarts); // [rows, hidden]
         keepQueries(a.hidden, starts, queryStarts); // [rows, hidden]
         matMul.multiplyAdd(a.hidden, a.context, outProj, rows);
         rmsNorm(a.normed, a.hidden, postNorm, rows); // [rows, hidden]
@@ -64,29 +70,6 @@ final class DecoderLayer {
         workers.rows(
                 rows,
                 (first, end) -> VectorOps.rmsNorm(y, x, weight, first, end, config.rmsNormEps()));
-    }
-
-    private void alibiAttention(float[] context, float[] qkv, int[] starts, int[] queryStarts) {
-        int heads = config.heads();
-        workers.run(
-                (starts.length - 1) * heads,
-                (worker, task) -> {
-                    int s = task / heads;
-                    int head = task % heads;
-                    int end = starts[s + 1];
-                    int queries = queryStarts[s + 1] - queryStarts[s];
-                    CpuOps.alibiAttention(
-                            context,
-                            qkv,
-                            slopes[head],
-                            queryStarts[s],
-                            starts[s],
-                            end - queries,
-                            end,
-                            head,
-                            config.headDim(),
-                            config.hidden());
-                });
     }
 
     /**

@@ -1,0 +1,133 @@
+package io.github.baichuanreward.cpu;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.function.Supplier;
+
+/**
+ * {@link CpuOps#alibiAttention} of all heads and sequences of a batch, in tiles.
+ *
+ * <p>Tiles have one size and count from the start of each sequence, and a tile of queries is
+ * computed whole where only some of its rows ask. A row's bits depend on the rows before it in its
+ * own sequence and on nothing else: not on the batch, the number of threads or which rows ask. A
+ * row that is not finite can reach rows before it that share its tile, where the plain loops would
+ * keep them apart; the last row of the sequence is then not finite in either.
+ *
+ * <p>Holds for each thread a copy of one head's keys and values, {@code 8 * headDim} bytes a row of
+ * the longest sequence seen, and 256 bytes a row of scores.
+ */
+final class TiledAttention {
+
+    private static final int QUERIES = AttentionProducts.QUERIES;
+
+    /** Pieces for each thread, so that none waits long for the last. */
+    private static final int PIECES = 4;
+
+    private final Workers workers;
+    private final List<QueryTile> tiles;
+    private final int headDim;
+    private final int hidden;
+
+    /** Tiles of queries of one head of one sequence; they share the loaded keys and values. */
+    private record Piece(int sequence, int head, int firstTile, int endTile) {
+
+        /** In products of two tiles. */
+        int cost() {
+            return (endTile - firstTile) * (firstTile + endTile + 1) / 2;
+        }
+    }
+
+    TiledAttention(Workers workers, Supplier<AttentionProducts> products, int headDim, int hidden) {
+        this.workers = workers;
+        this.tiles = new ArrayList<>();
+        for (int w = 0; w < workers.count(); w++) {
+            tiles.add(new QueryTile(products.get(), headDim));
+        }
+        this.headDim = headDim;
+        this.hidden = hidden;
+    }
+
+    /**
+     * Attention of the rows that ask.
+     *
+     * @param context {@code [queries, hidden]}
+     * @param qkv {@code [tokens, 3 * hidden]}
+     * @param slopes one for each head
+     * @param starts {@code [sequences + 1]}: first row of each sequence in {@code qkv}
+     * @param queryStarts {@code [sequences + 1]}: first row of each sequence in {@code context};
+     *     its last rows ask
+     */
+    void run(float[] context, float[] qkv, float[] slopes, int[] starts, int[] queryStarts) {
+        List<Piece> pieces = pieces(slopes.length, starts, queryStarts);
+        workers.run(
+                pieces.size(),
+                (worker, task) -> {
+                    Piece piece = pieces.get(task);
+                    float slope = slopes[piece.head()];
+                    run(tiles.get(worker), piece, context, qkv, slope, starts, queryStarts);
+                });
+    }
+
+    /** The most expensive first: the cheap ones at the end fill the gaps. */
+    private List<Piece> pieces(int heads, int[] starts, int[] queryStarts) {
+        int sequences = starts.length - 1;
+        int all = 0;
+        for (int s = 0; s < sequences; s++) {
+            all += heads * (endTile(s, starts) - firstTile(s, starts, queryStarts));
+        }
+        int most = Math.max(1, all / (PIECES * workers.count()));
+        List<Piece> pieces = new ArrayList<>();
+        for (int s = 0; s < sequences; s++) {
+            int first = firstTile(s, starts, queryStarts);
+            int count = endTile(s, starts) - first;
+            int parts = (count + most - 1) / most;
+            for (int head = 0; head < heads; head++) {
+                for (int p = 0; p < parts; p++) {
+                    pieces.add(
+                            new Piece(
+                                    s,
+                                    head,
+                                    first + count * p / parts,
+                                    first + count * (p + 1) / parts));
+                }
+            }
+        }
+        pieces.sort(Comparator.comparingInt(Piece::cost).reversed());
+        return pieces;
+    }
+
+    private static int firstTile(int sequence, int[] starts, int[] queryStarts) {
+        int rows = starts[sequence + 1] - starts[sequence];
+        return (rows - (queryStarts[sequence + 1] - queryStarts[sequence])) / QUERIES;
+    }
+
+    private static int endTile(int sequence, int[] starts) {
+        return (starts[sequence + 1] - starts[sequence] + QUERIES - 1) / QUERIES;
+    }
+
+    private void run(
+            QueryTile tile,
+            Piece piece,
+            float[] context,
+            float[] qkv,
+            float slope,
+            int[] starts,
+            int[] queryStarts) {
+        int s = piece.sequence();
+        int rows = starts[s + 1] - starts[s];
+        int silent = rows - (queryStarts[s + 1] - queryStarts[s]);
+        int end = Math.min(rows, piece.endTile() * QUERIES);
+        tile.load(qkv, starts[s], end, piece.head());
+        for (int first = piece.firstTile() * QUERIES; first < end; first += QUERIES) {
+            tile.attend(
+                    context,
+                    (queryStarts[s] + first - silent) * hidden + piece.head() * headDim,
+                    hidden,
+                    first,
+                    Math.max(0, silent - first),
+                    Math.min(QUERIES, rows - first),
+                    slope);
+        }
+    }
+}

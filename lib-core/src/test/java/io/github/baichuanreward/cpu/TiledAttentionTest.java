@@ -1,0 +1,255 @@
+package io.github.baichuanreward.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Arrays;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Against {@link CpuOps#alibiAttention}, and bit by bit against itself. */
+class TiledAttentionTest {
+
+    /** Around the size of a tile, 64, and of the blocks within. */
+    private static final int[] LENGTHS = {1, 2, 15, 17, 63, 64, 65, 127, 129, 300};
+
+    /** Of values around 1, and scores of a few units: some roundings of each. */
+    private static final double TOLERANCE = 4e-6;
+
+    @ParameterizedTest
+    @CsvSource({"1, 8", "3, 24", "5, 64", "2, 80", "2, 128", "3, 5", "2, 1"})
+    void isThePlainAttentionOfEverySequenceOfABatch(int heads, int headDim) {
+        Batch batch = new Batch(heads, headDim, LENGTHS);
+        for (int threads = 1; threads <= 3; threads++) {
+            batch.isPlain(batch.attend(threads, batch.starts), batch.starts);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 64, 65, 130})
+    void onlyTheLastRowsAsk(int most) {
+        Batch batch = new Batch(3, 24, LENGTHS);
+        int[] queryStarts = batch.queryStarts(most);
+        float[] all = batch.attend(1, batch.starts);
+        float[] asked = batch.attend(2, queryStarts);
+
+        batch.isPlain(asked, queryStarts);
+        for (int s = 0; s < LENGTHS.length; s++) {
+            int width = batch.hidden;
+            int queries = queryStarts[s + 1] - queryStarts[s];
+            assertThat(
+                            Arrays.copyOfRange(
+                                    asked, queryStarts[s] * width, queryStarts[s + 1] * width))
+                    .containsExactly(
+                            Arrays.copyOfRange(
+                                    all,
+                                    (batch.starts[s + 1] - queries) * width,
+                                    batch.starts[s + 1] * width));
+        }
+    }
+
+    /** Where one key wins by far, and where the largest score comes last or first. */
+    @ParameterizedTest
+    @ValueSource(floats = {-30, 30, 300})
+    void largeScoresAreTheirDifferences(float factor) {
+        Batch batch = new Batch(2, 16, 200);
+        int stride = 3 * batch.hidden;
+        for (int row = 0; row < 200; row++) {
+            // The first component of each query is 1, and that of the keys rises with the row.
+            for (int head = 0; head < 2; head++) {
+                batch.qkv[row * stride + head * 16] = 1;
+                batch.qkv[row * stride + batch.hidden + head * 16] = factor * row / 200;
+            }
+        }
+        float[] context = batch.attend(2, batch.starts);
+        float[] expected = batch.plain(batch.starts);
+        for (int i = 0; i < context.length; i++) {
+            double bound = TOLERANCE * Math.max(1, Math.abs(factor) / 4);
+            assertThat(Math.abs(context[i] - expected[i]))
+                    .as("element %d", i)
+                    .isLessThan((float) bound);
+        }
+    }
+
+    @Test
+    void aSequenceHasTheSameBitsInEveryBatchAndOnAnyThreads() {
+        Batch batch = new Batch(4, 40, LENGTHS);
+        float[] packed = batch.attend(1, batch.starts);
+        for (int threads = 2; threads <= 9; threads++) {
+            assertThat(batch.attend(threads, batch.starts)).containsExactly(packed);
+        }
+        for (int s = 0; s < LENGTHS.length; s++) {
+            Batch alone = new Batch(4, 40, LENGTHS[s]);
+            int stride = 3 * batch.hidden;
+            System.arraycopy(batch.qkv, batch.starts[s] * stride, alone.qkv, 0, alone.qkv.length);
+            assertThat(alone.attend(3, alone.starts))
+                    .as("sequence of %d", LENGTHS[s])
+                    .containsExactly(
+                            Arrays.copyOfRange(
+                                    packed,
+                                    batch.starts[s] * batch.hidden,
+                                    batch.starts[s + 1] * batch.hidden));
+        }
+    }
+
+    /** Attention is causal, to the bit: what comes later is not seen. */
+    @Test
+    void aRowHasTheSameBitsWhateverFollows() {
+        Batch whole = new Batch(2, 24, 300);
+        float[] expected = whole.attend(1, whole.starts);
+        for (int length : LENGTHS) {
+            Batch prefix = new Batch(2, 24, length);
+            System.arraycopy(whole.qkv, 0, prefix.qkv, 0, prefix.qkv.length);
+            float[] context = prefix.attend(2, prefix.starts);
+            assertThat(context)
+                    .as("prefix of %d", length)
+                    .containsExactly(Arrays.copyOf(expected, context.length));
+        }
+    }
+
+    /** The same threads work on other heads, lengths and batches before. */
+    @Test
+    void nothingIsLeftOfWhatWasLoadedBefore() {
+        Batch batch = new Batch(2, 24, 70);
+        float[] expected = batch.attend(1, batch.starts);
+        Batch bad = new Batch(2, 24, 300);
+        Arrays.fill(bad.qkv, Float.NaN);
+        try (Workers workers = new Workers(1)) {
+            TiledAttention attention = batch.attention(workers);
+            float[] context = new float[300 * bad.hidden];
+            attention.run(context, bad.qkv, bad.slopes, bad.starts, bad.starts);
+            assertThat(context).containsOnly(Float.NaN);
+
+            attention.run(context, batch.qkv, batch.slopes, batch.starts, batch.starts);
+            assertThat(Arrays.copyOf(context, expected.length)).containsExactly(expected);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "0, NaN",
+        "1, NaN",
+        "2, NaN",
+        "0, Infinity",
+        "1, Infinity",
+        "2, Infinity",
+        "2, -Infinity"
+    })
+    void whatIsNotFiniteIsFoundInItsSequenceAndInNoOther(int part, float value) {
+        Batch batch = new Batch(2, 24, 65, 130, 64);
+        float[] clean = batch.attend(2, batch.starts);
+        int row = batch.starts[1] + 129;
+        for (int head = 0; head < 2; head++) {
+            batch.qkv[row * 3 * batch.hidden + part * batch.hidden + head * 24 + 3] = value;
+            // Positive, or its product with a key of infinity is -infinity, whose weight is 0.
+            batch.qkv[row * 3 * batch.hidden + head * 24 + 3] = part == 0 ? value : 1;
+        }
+        float[] context = batch.attend(2, batch.starts);
+
+        int first = batch.starts[1] * batch.hidden;
+        int end = batch.starts[2] * batch.hidden;
+        assertThat(Arrays.copyOf(context, first)).containsExactly(Arrays.copyOf(clean, first));
+        assertThat(Arrays.copyOfRange(context, end, context.length))
+                .containsExactly(Arrays.copyOfRange(clean, end, clean.length));
+        for (int head = 0; head < 2; head++) {
+            assertThat(context[row * batch.hidden + head * 24 + 3]).isNotFinite();
+        }
+    }
+
+    @Test
+    void scoresThatOverflowAreFound() {
+        Batch batch = new Batch(1, 8, 70);
+        Arrays.fill(batch.qkv, 0, 70 * 24, 1e25f);
+        assertThat(batch.attend(1, batch.starts)).containsOnly(Float.NaN);
+    }
+
+    /** A batch of random values. */
+    private static final class Batch {
+
+        private final int heads;
+        private final int headDim;
+        private final int hidden;
+        private final int[] starts;
+        private final float[] qkv;
+        private final float[] slopes;
+
+        Batch(int heads, int headDim, int... lengths) {
+            this.heads = heads;
+            this.headDim = headDim;
+            this.hidden = heads * headDim;
+            this.starts = new int[lengths.length + 1];
+            for (int s = 0; s < lengths.length; s++) {
+                starts[s + 1] = starts[s] + lengths[s];
+            }
+            Random random = new Random(hidden + lengths.length);
+            this.qkv = new float[starts[lengths.length] * 3 * hidden];
+            for (int i = 0; i < qkv.length; i++) {
+                qkv[i] = (float) random.nextGaussian();
+            }
+            this.slopes = new float[heads];
+            for (int head = 0; head < heads; head++) {
+                slopes[head] = (float) Math.pow(2, -0.7 * head - 1);
+            }
+        }
+
+        /** At most some rows of each sequence ask. */
+        int[] queryStarts(int most) {
+            int[] queryStarts = new int[starts.length];
+            for (int s = 0; s + 1 < starts.length; s++) {
+                int rows = Math.min(most, starts[s + 1] - starts[s]);
+                queryStarts[s + 1] = queryStarts[s] + rows;
+            }
+            return queryStarts;
+        }
+
+        TiledAttention attention(Workers workers) {
+            return new TiledAttention(
+                    workers, () -> new PanelProducts(headDim, hidden), headDim, hidden);
+        }
+
+        float[] attend(int threads, int[] queryStarts) {
+            float[] context = new float[queryStarts[queryStarts.length - 1] * hidden];
+            Arrays.fill(context, 77);
+            try (Workers workers = new Workers(threads)) {
+                attention(workers).run(context, qkv, slopes, starts, queryStarts);
+            }
+            return context;
+        }
+
+        float[] plain(int[] queryStarts) {
+            float[] context = new float[queryStarts[queryStarts.length - 1] * hidden];
+            for (int s = 0; s + 1 < starts.length; s++) {
+                int first = starts[s + 1] - (queryStarts[s + 1] - queryStarts[s]);
+                for (int head = 0; head < heads; head++) {
+                    CpuOps.alibiAttention(
+                            context,
+                            qkv,
+                            slopes[head],
+                            queryStarts[s],
+                            starts[s],
+                            first,
+                            starts[s + 1],
+                            head,
+                            headDim,
+                            hidden);
+                }
+            }
+            return context;
+        }
+
+        void isPlain(float[] context, int[] queryStarts) {
+            float[] expected = plain(queryStarts);
+            assertThat(context).hasSameSizeAs(expected);
+            for (int i = 0; i < context.length; i++) {
+                double distance = Math.abs((double) context[i] - expected[i]);
+                if (!(distance < TOLERANCE)) {
+                    assertThat(context[i])
+                            .as("row %d, column %d", i / hidden, i % hidden)
+                            .isEqualTo(expected[i]);
+                }
+            }
+        }
+    }
+}
