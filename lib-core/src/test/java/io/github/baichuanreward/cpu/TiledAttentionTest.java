@@ -39,14 +39,15 @@ class TiledAttentionTest {
         for (int s = 0; s < LENGTHS.length; s++) {
             int width = batch.hidden;
             int queries = queryStarts[s + 1] - queryStarts[s];
-            assertThat(
-                            Arrays.copyOfRange(
-                                    asked, queryStarts[s] * width, queryStarts[s + 1] * width))
-                    .containsExactly(
-                            Arrays.copyOfRange(
-                                    all,
-                                    (batch.starts[s + 1] - queries) * width,
-                                    batch.starts[s + 1] * width));
+            int mismatch =
+                    Arrays.mismatch(
+                            asked,
+                            queryStarts[s] * width,
+                            queryStarts[s + 1] * width,
+                            all,
+                            (batch.starts[s + 1] - queries) * width,
+                            batch.starts[s + 1] * width);
+            assertThat(mismatch).as("in sequence of %d", LENGTHS[s]).isEqualTo(-1);
         }
     }
 
@@ -78,19 +79,22 @@ class TiledAttentionTest {
         Batch batch = new Batch(4, 40, LENGTHS);
         float[] packed = batch.attend(1, batch.starts);
         for (int threads = 2; threads <= 9; threads++) {
-            assertThat(batch.attend(threads, batch.starts)).containsExactly(packed);
+            assertThat(Arrays.mismatch(batch.attend(threads, batch.starts), packed)).isEqualTo(-1);
         }
         for (int s = 0; s < LENGTHS.length; s++) {
             Batch alone = new Batch(4, 40, LENGTHS[s]);
             int stride = 3 * batch.hidden;
             System.arraycopy(batch.qkv, batch.starts[s] * stride, alone.qkv, 0, alone.qkv.length);
-            assertThat(alone.attend(3, alone.starts))
-                    .as("sequence of %d", LENGTHS[s])
-                    .containsExactly(
-                            Arrays.copyOfRange(
-                                    packed,
-                                    batch.starts[s] * batch.hidden,
-                                    batch.starts[s + 1] * batch.hidden));
+            float[] context = alone.attend(3, alone.starts);
+            int mismatch =
+                    Arrays.mismatch(
+                            context,
+                            0,
+                            context.length,
+                            packed,
+                            batch.starts[s] * batch.hidden,
+                            batch.starts[s + 1] * batch.hidden);
+            assertThat(mismatch).as("in sequence of %d", LENGTHS[s]).isEqualTo(-1);
         }
     }
 
@@ -103,9 +107,8 @@ class TiledAttentionTest {
             Batch prefix = new Batch(2, 24, length);
             System.arraycopy(whole.qkv, 0, prefix.qkv, 0, prefix.qkv.length);
             float[] context = prefix.attend(2, prefix.starts);
-            assertThat(context)
-                    .as("prefix of %d", length)
-                    .containsExactly(Arrays.copyOf(expected, context.length));
+            int mismatch = Arrays.mismatch(context, 0, context.length, expected, 0, context.length);
+            assertThat(mismatch).as("in prefix of %d", length).isEqualTo(-1);
         }
     }
 
