@@ -165,9 +165,14 @@ final class CpuBackend implements Backend {
 
     void embed(float[] hidden, int[] tokens) {
         int width = config.hidden();
-        for (int t = 0; t < tokens.length; t++) {
-            embedding.toFloats(hidden, t * width, tokens[t], 0, width);
-        }
+        workers.rows(
+                tokens.length,
+                width,
+                (first, end) -> {
+                    for (int t = first; t < end; t++) {
+                        embedding.toFloats(hidden, t * width, tokens[t], 0, width);
+                    }
+                });
     }
 
     float[] rewards(Activations a, int rows) {

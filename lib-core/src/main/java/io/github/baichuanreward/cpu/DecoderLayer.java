@@ -69,6 +69,7 @@ final class DecoderLayer {
     private void rmsNorm(float[] y, float[] x, float[] weight, int rows) {
         workers.rows(
                 rows,
+                config.hidden(),
                 (first, end) -> VectorOps.rmsNorm(y, x, weight, first, end, config.rmsNormEps()));
     }
 
@@ -91,6 +92,7 @@ final class DecoderLayer {
     private void swiglu(float[] gated, float[] gate, float[] up, int rows) {
         workers.rows(
                 rows,
+                config.intermediate(),
                 (first, end) ->
                         VectorOps.swiglu(gated, gate, up, first, end, config.intermediate()));
     }

@@ -32,6 +32,9 @@ final class Workers implements AutoCloseable {
         void run(int firstRow, int endRow);
     }
 
+    /** Values of a piece that take about as long as to wake a thread and to wait for it: 50 us. */
+    private static final int WORTH_A_THREAD = 1 << 15;
+
     private final int count;
     private final ExecutorService helpers;
 
@@ -103,9 +106,15 @@ final class Workers implements AutoCloseable {
         }
     }
 
-    /** Runs rows {@code 0 <= row < rows} in as many pieces as there are threads. */
-    void rows(int rows, Rows task) {
-        int pieces = Math.min(count, rows);
+    /**
+     * Runs rows {@code 0 <= row < rows} in as many pieces as there are threads, or fewer where
+     * waking a thread would take longer than its piece.
+     *
+     * @param width values of one row, each of about a nanosecond of work
+     */
+    void rows(int rows, int width, Rows task) {
+        long worthwhile = Math.max(1, (long) rows * width / WORTH_A_THREAD);
+        int pieces = (int) Math.min(Math.min(count, rows), worthwhile);
         run(
                 pieces,
                 (worker, piece) ->

@@ -12,6 +12,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class WorkersTest {
 
+    /** So many values in a row that each row is worth a thread. */
+    private static final int WIDE = 1 << 20;
+
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 3, 8})
     void runsEveryTaskOnce(int threads) {
@@ -34,6 +37,7 @@ class WorkersTest {
                 AtomicIntegerArray runs = new AtomicIntegerArray(rows);
                 workers.rows(
                         rows,
+                        WIDE,
                         (first, end) -> {
                             for (int row = first; row < end; row++) {
                                 runs.incrementAndGet(row);
@@ -44,6 +48,23 @@ class WorkersTest {
                 }
             }
         }
+    }
+
+    @Test
+    void fewRowsStayOnTheCallerAndManyDoNot() {
+        try (Workers workers = new Workers(3)) {
+            assertThat(pieces(workers, 2, 100)).isEqualTo(1);
+            assertThat(pieces(workers, 1000, 64)).isEqualTo(1);
+            assertThat(pieces(workers, 1100, 64)).isEqualTo(2);
+            assertThat(pieces(workers, 2, WIDE)).isEqualTo(2);
+            assertThat(pieces(workers, 1000, WIDE)).isEqualTo(3);
+        }
+    }
+
+    private static int pieces(Workers workers, int rows, int width) {
+        AtomicInteger pieces = new AtomicInteger();
+        workers.rows(rows, width, (first, end) -> pieces.incrementAndGet());
+        return pieces.get();
     }
 
     @Test
