@@ -77,6 +77,9 @@ final class DecoderLayer {
      * Moves the rows that go on to the front; rows only move forward, so none is overwritten early.
      */
     private void keepQueries(float[] hidden, int[] starts, int[] queryStarts) {
+        if (queryStarts == starts) {
+            return; // all go on: in every layer but the last
+        }
         int width = config.hidden();
         for (int s = 0; s + 1 < starts.length; s++) {
             int queries = queryStarts[s + 1] - queryStarts[s];
