@@ -9,7 +9,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Against {@link CpuOps#alibiAttention}, and bit by bit against itself. */
+/**
+ * Against {@link CpuOps#alibiAttention}, and bit by bit against itself.
+ *
+ * <p>Holds for every implementation of the products: a test of another one extends this class.
+ */
 class TiledAttentionTest {
 
     /** Around the size of a tile, 64, and of the blocks within. */
@@ -17,6 +21,11 @@ class TiledAttentionTest {
 
     /** Of values around 1, and scores of a few units: some roundings of each. */
     private static final double TOLERANCE = 4e-6;
+
+    /** The products under test. */
+    AttentionProducts products(int headDim, int hidden) {
+        return new PanelProducts(headDim, hidden);
+    }
 
     @ParameterizedTest
     @CsvSource({"1, 8", "3, 24", "5, 64", "2, 80", "2, 128", "3, 5", "2, 1"})
@@ -169,7 +178,7 @@ class TiledAttentionTest {
     }
 
     /** A batch of random values. */
-    private static final class Batch {
+    private final class Batch {
 
         private final int heads;
         private final int headDim;
@@ -208,8 +217,7 @@ class TiledAttentionTest {
         }
 
         TiledAttention attention(Workers workers) {
-            return new TiledAttention(
-                    workers, () -> new PanelProducts(headDim, hidden), headDim, hidden);
+            return new TiledAttention(workers, () -> products(headDim, hidden), headDim, hidden);
         }
 
         float[] attend(int threads, int[] queryStarts) {
