@@ -11,7 +11,6 @@ import io.github.baichuanreward.model.BaichuanWeights;
 import io.github.baichuanreward.model.ValueHead;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 
 /**
  * The forward pass on CPU cores: float32 activations on weights mapped as they lie on disk.
@@ -31,24 +30,29 @@ final class CpuBackend implements Backend {
     private final BaichuanConfig config;
     private final int batchTokens;
     private final Workers workers;
+    private final MatMul matMul;
+    private final String precision;
     private final Matrix embedding;
     private final List<DecoderLayer> layers;
     private final float[] finalNorm;
     private final ValueHead valueHead;
     private Activations activations;
 
-    private CpuBackend(BackendRequest request, int batchTokens, Workers workers)
+    private CpuBackend(BackendRequest request, int batchTokens, Workers workers, MatMul matMul)
             throws CheckpointException {
         BaichuanWeights weights = request.weights();
         this.config = weights.config();
         this.batchTokens = batchTokens;
         this.workers = workers;
-        MatMul matMul = new MatMul(workers);
-        int headDim = config.headDim();
-        int hidden = config.hidden();
+        this.matMul = matMul;
+        this.precision =
+                request.precision() == Precision.BFLOAT16 ? "bfloat16 activations" : "float32";
         TiledAttention attention =
                 new TiledAttention(
-                        workers, () -> new PanelProducts(headDim, hidden), headDim, hidden);
+                        workers,
+                        () -> matMul.attention(config.headDim(), config.hidden()),
+                        config.headDim(),
+                        config.hidden());
         this.embedding = Matrix.map(weights.embedding());
         this.layers = new ArrayList<>();
         for (BaichuanWeights.Layer layer : weights.layers()) {
@@ -67,11 +71,6 @@ final class CpuBackend implements Backend {
      *     backend does not have
      */
     static CpuBackend open(BackendRequest request) throws CheckpointException {
-        if (request.precision() != Precision.AUTO && request.precision() != Precision.FLOAT32) {
-            throw new BackendException(
-                    "cpu: precision %s is not available; use auto or float32"
-                            .formatted(request.precision().name().toLowerCase(Locale.ROOT)));
-        }
         if (!request.devices().isEmpty()) {
             throw new BackendException(
                     "cpu: devices %s were given, but devices are GPUs; leave them out"
@@ -83,7 +82,9 @@ final class CpuBackend implements Backend {
                 request.threads() == 0
                         ? Runtime.getRuntime().availableProcessors()
                         : request.threads();
-        return new CpuBackend(request, batchTokens, new Workers(threads));
+        Workers workers = new Workers(threads);
+        MatMul matMul = MatMulChoice.choose(workers, request.weights(), request.precision());
+        return new CpuBackend(request, batchTokens, workers, matMul);
     }
 
     /** The size of batches that a request will get. */
@@ -116,13 +117,14 @@ final class CpuBackend implements Backend {
     @Override
     public String description() {
         int threads = workers.count();
-        return "cpu: float32, plain Java products, %d thread%s"
-                .formatted(threads, threads == 1 ? "" : "s");
+        return "cpu: %s, %s, %d thread%s"
+                .formatted(precision, matMul.description(), threads, threads == 1 ? "" : "s");
     }
 
     @Override
     public void close() {
         workers.close();
+        matMul.close();
         activations = new Activations(config, 0);
     }
 

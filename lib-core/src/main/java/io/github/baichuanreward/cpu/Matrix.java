@@ -4,6 +4,7 @@ import io.github.baichuanreward.checkpoint.CheckpointException;
 import io.github.baichuanreward.checkpoint.DType;
 import io.github.baichuanreward.checkpoint.Tensor;
 import java.nio.ByteBuffer;
+import java.util.List;
 
 /**
  * A weight matrix {@code [rows, columns]} as it lies on disk, mapped and not converted.
@@ -15,6 +16,9 @@ final class Matrix {
 
     /** Most bytes of one band. */
     private static final long BAND_BYTES = 1L << 30;
+
+    /** Bands hold whole blocks of so many rows, so that a block lies in one piece. */
+    static final int BLOCK = 64;
 
     private final DType dtype;
     private final int rows;
@@ -39,6 +43,9 @@ final class Matrix {
         int rows = Math.toIntExact(tensor.shape()[0]);
         int columns = Math.toIntExact(tensor.shape()[1]);
         int bandRows = (int) Math.max(1, bandBytes / ((long) columns * tensor.dtype().bytes()));
+        if (bandRows > BLOCK) {
+            bandRows -= bandRows % BLOCK;
+        }
         ByteBuffer[] bands = new ByteBuffer[(rows + bandRows - 1) / bandRows];
         for (int band = 0; band < bands.length; band++) {
             int first = band * bandRows;
@@ -47,12 +54,31 @@ final class Matrix {
         return new Matrix(tensor.dtype(), rows, columns, bandRows, bands);
     }
 
+    DType dtype() {
+        return dtype;
+    }
+
     int rows() {
         return rows;
     }
 
     int columns() {
         return columns;
+    }
+
+    /** The mapped bytes: bands of whole rows, all of one size but the last. */
+    List<ByteBuffer> bands() {
+        return List.of(bands);
+    }
+
+    /** Which of the {@link #bands} a row lies in. */
+    int bandOf(int row) {
+        return row / bandRows;
+    }
+
+    /** Bytes before a row in its band. */
+    long offsetInBand(int row) {
+        return (long) (row % bandRows) * columns * dtype.bytes();
     }
 
     /**

@@ -16,9 +16,13 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class MatMulTest {
+/** What all products promise. */
+abstract class MatMulContract {
 
     @TempDir Path directory;
+
+    /** The products under test, for such a weight. */
+    abstract MatMul open(Workers workers, Tensor weight);
 
     @ParameterizedTest
     @CsvSource({
@@ -39,7 +43,7 @@ class MatMulTest {
 
         for (int threads = 1; threads <= 3; threads++) {
             try (Workers workers = new Workers(threads)) {
-                MatMul matMul = new MatMul(workers);
+                MatMul matMul = open(workers, tensor);
                 float[] y = new float[rows * n];
                 Arrays.fill(y, Float.NaN);
                 matMul.multiply(y, x, Matrix.map(tensor), rows);
@@ -58,39 +62,25 @@ class MatMulTest {
     void aRowHasTheSameBitsAmongAnyOthersAndOnAnyThreads() throws IOException {
         int n = 200;
         int k = 323;
-        Matrix w = Matrix.map(tensor(n, k));
+        Tensor tensor = tensor(n, k);
+        Matrix w = Matrix.map(tensor);
         float[] x = random(50 * k);
         float[][] alone = new float[50][n];
         try (Workers one = new Workers(1)) {
             for (int m = 0; m < 50; m++) {
                 float[] row = Arrays.copyOfRange(x, m * k, (m + 1) * k);
-                new MatMul(one).multiply(alone[m], row, w, 1);
+                open(one, tensor).multiply(alone[m], row, w, 1);
             }
         }
         try (Workers two = new Workers(2)) {
             float[] y = new float[50 * n];
-            new MatMul(two).multiply(y, x, w, 50);
+            open(two, tensor).multiply(y, x, w, 50);
             for (int m = 0; m < 50; m++) {
                 assertThat(Arrays.copyOfRange(y, m * n, (m + 1) * n))
                         .as("row %d", m)
                         .containsExactly(alone[m]);
             }
         }
-    }
-
-    @Test
-    void bandsOfAMappedMatrixAreOneMatrix() throws IOException {
-        Tensor tensor = tensor(10, 6);
-        float[] whole = tensor.toFloats();
-        Matrix w = Matrix.map(tensor, 3 * 6 * Float.BYTES);
-        float[] row = new float[6];
-        for (int r = 0; r < 10; r++) {
-            w.toFloats(row, 0, r, 0, 6);
-            assertThat(row).containsExactly(Arrays.copyOfRange(whole, r * 6, r * 6 + 6));
-        }
-        w.toFloats(row, 1, 7, 2, 3);
-        assertThat(Arrays.copyOfRange(row, 1, 4))
-                .containsExactly(Arrays.copyOfRange(whole, 44, 47));
     }
 
     private Tensor tensor(long n, long k) throws IOException {

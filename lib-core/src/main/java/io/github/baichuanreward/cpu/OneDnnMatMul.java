@@ -1,0 +1,238 @@
+package io.github.baichuanreward.cpu;
+
+import io.github.baichuanreward.backend.BackendException;
+import io.github.baichuanreward.checkpoint.DType;
+import io.github.baichuanreward.checkpoint.Tensor;
+import io.github.baichuanreward.cpu.OneDnn.Layout;
+import io.github.baichuanreward.cpu.OneDnn.Product;
+import io.github.baichuanreward.cpu.OneDnn.Shape;
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import org.bytedeco.javacpp.BytePointer;
+
+/**
+ * Products of float32 rows with mapped weights, {@code y = x W^T}, by oneDNN on the weights as they
+ * lie on disk.
+ *
+ * <p>A product is cut into blocks of {@link #COLUMNS} output columns, which threads share, and each
+ * block into tiles of at most {@link #TILE} rows: few shapes, each compiled once. The inner
+ * dimension is never cut here, and every call runs on one thread, so what oneDNN adds up does not
+ * depend on the batch or on the number of threads. That it adds in one order for every number of
+ * rows but one (where it takes other code) is its own affair: no call has fewer than {@link
+ * #FEWEST} rows, and a shape is used only after it gave, on its first rows and its last, the bits
+ * that {@link #FEWEST} rows alone give.
+ *
+ * <p>Rows are copied to native memory, {@link #STRIP} at a time, and so are the results back to the
+ * heap: that costs about one hundredth of a product.
+ */
+final class OneDnnMatMul implements MatMul {
+
+    /** oneDNN takes other code for a single row, which rounds otherwise. */
+    static final int FEWEST = 2;
+
+    /** Most rows of one call: enough to make the packing of weights cheap. */
+    static final int TILE = 256;
+
+    /** Output columns of one call: they stay in the second cache while all rows meet them. */
+    static final int COLUMNS = Matrix.BLOCK;
+
+    /** Rows in native memory at a time. */
+    static final int STRIP = 1024;
+
+    private final Workers workers;
+    private final OneDnn oneDnn;
+    private final DType input;
+    private final OneDnnLane[] lanes;
+    private final Map<Shape, Product> products = new ConcurrentHashMap<>();
+    private final Map<Matrix, long[]> bands = new ConcurrentHashMap<>();
+    private final NativeFloats rows = new NativeFloats();
+    private final String description;
+
+    /**
+     * Compiles a product for each kind of weight, so that what oneDNN does not have is known before
+     * anything is computed.
+     *
+     * @param input what rows are rounded to where the weights have the same type: {@code FLOAT32},
+     *     which keeps them, or {@code BFLOAT16}
+     * @param weights all that will be multiplied with
+     * @throws BackendException if oneDNN has no fast product for a kind of weights on this CPU
+     */
+    OneDnnMatMul(Workers workers, OneDnn oneDnn, DType input, List<Tensor> weights) {
+        this.workers = workers;
+        this.oneDnn = oneDnn;
+        this.input = input;
+        this.lanes = new OneDnnLane[workers.count()];
+        for (int w = 0; w < lanes.length; w++) {
+            lanes[w] = new OneDnnLane(oneDnn);
+        }
+        this.description = oneDnn.version() + " (" + compile(weights) + ")";
+    }
+
+    /** The code that will run, as oneDNN calls it. */
+    private String compile(List<Tensor> weights) {
+        Set<String> names = new TreeSet<>();
+        workers.run(
+                1,
+                (worker, task) -> {
+                    for (Tensor w : weights) {
+                        int columns = (int) Math.min(COLUMNS, w.shape()[0]);
+                        Shape shape =
+                                new Shape(
+                                        FEWEST,
+                                        columns,
+                                        (int) w.shape()[1],
+                                        inputFor(w.dtype()),
+                                        w.dtype(),
+                                        Layout.COLUMNS_BY_INNER);
+                        names.add(products.computeIfAbsent(shape, oneDnn::product).name());
+                    }
+                });
+        if (input == DType.BFLOAT16 && names.stream().anyMatch(name -> name.startsWith("gemm"))) {
+            throw new BackendException(
+                    "this processor has no bfloat16 instructions; oneDNN would emulate them");
+        }
+        return String.join(", ", names);
+    }
+
+    @Override
+    public void multiply(float[] y, float[] x, Matrix w, int rows) {
+        run(y, x, w, rows, false);
+    }
+
+    @Override
+    public void multiplyAdd(float[] y, float[] x, Matrix w, int rows) {
+        run(y, x, w, rows, true);
+    }
+
+    private void run(float[] y, float[] x, Matrix w, int count, boolean add) {
+        long[] addresses = bands.computeIfAbsent(w, OneDnnMatMul::addresses);
+        int blocks = (w.rows() + COLUMNS - 1) / COLUMNS;
+        try {
+            for (int strip = 0; strip < count; strip += STRIP) {
+                int first = strip;
+                int size = Math.min(STRIP, count - strip);
+                pack(x, first, size, w);
+                workers.run(
+                        blocks,
+                        (worker, block) ->
+                                multiplyBlock(
+                                        lanes[worker], y, w, addresses, first, size, block, add));
+            }
+        } finally {
+            Reference.reachabilityFence(w); // its mapping must outlive the last call
+        }
+    }
+
+    /** Copies rows to native memory, in the type that the product takes. */
+    private void pack(float[] x, int first, int size, Matrix w) {
+        int inner = w.columns();
+        DType type = inputFor(w.dtype());
+        rows.reserve((long) (size + OneDnnLane.ROUNDING) * inner);
+        int pieces = Math.min(workers.count(), size);
+        workers.run(
+                pieces,
+                (worker, piece) -> {
+                    int from = (int) ((long) size * piece / pieces);
+                    int to = (int) ((long) size * (piece + 1) / pieces);
+                    lanes[worker].pack(rows, x, first, from, to, inner, type);
+                });
+    }
+
+    private void multiplyBlock(
+            OneDnnLane lane,
+            float[] y,
+            Matrix w,
+            long[] addresses,
+            int first,
+            int size,
+            int block,
+            boolean add) {
+        int column = block * COLUMNS;
+        int width = Math.min(COLUMNS, w.rows() - column);
+        long rowBytes = (long) w.columns() * inputFor(w.dtype()).bytes();
+        long weights = addresses[w.bandOf(column)] + w.offsetInBand(column);
+        for (int tile = 0; tile < size; tile += TILE) {
+            int tileRows = Math.min(TILE, size - tile);
+            long from = rows.address() + tile * rowBytes;
+            Product product = product(shape(w, rounded(tileRows), width), lane, from, weights);
+            lane.run(product, from, weights);
+            lane.result(y, (first + tile) * w.rows() + column, w.rows(), tileRows, width, add);
+        }
+    }
+
+    /** Numbers of rows that are compiled: a power of two, from 16 on a multiple of 16. */
+    static int rounded(int rows) {
+        if (rows > 16) {
+            return (rows + 15) / 16 * 16;
+        }
+        return rows <= FEWEST ? FEWEST : Integer.highestOneBit(rows - 1) * 2;
+    }
+
+    private Product product(Shape shape, OneDnnLane lane, long input, long weights) {
+        Product known = products.get(shape);
+        if (known != null) {
+            return known;
+        }
+        Product fresh = oneDnn.product(shape);
+        if (shape.rows() > FEWEST) {
+            Shape few =
+                    new Shape(
+                            FEWEST,
+                            shape.columns(),
+                            shape.inner(),
+                            shape.input(),
+                            shape.weights(),
+                            shape.layout());
+            lane.requireSameBits(fresh, product(few, lane, input, weights), input, weights);
+        }
+        products.put(shape, fresh);
+        return fresh;
+    }
+
+    private Shape shape(Matrix w, int rows, int columns) {
+        return new Shape(
+                rows,
+                columns,
+                w.columns(),
+                inputFor(w.dtype()),
+                w.dtype(),
+                Layout.COLUMNS_BY_INNER);
+    }
+
+    /** Adapters may come in another type than the weights; they are met with float32 rows. */
+    private DType inputFor(DType weights) {
+        return weights == input ? input : DType.FLOAT32;
+    }
+
+    private static long[] addresses(Matrix w) {
+        List<ByteBuffer> buffers = w.bands();
+        long[] addresses = new long[buffers.size()];
+        for (int band = 0; band < addresses.length; band++) {
+            addresses[band] = new BytePointer(buffers.get(band)).address();
+        }
+        return addresses;
+    }
+
+    @Override
+    public AttentionProducts attention(int headDim, int hidden) {
+        return new PanelProducts(headDim, hidden);
+    }
+
+    @Override
+    public String description() {
+        return description;
+    }
+
+    @Override
+    public void close() {
+        rows.close();
+        for (OneDnnLane lane : lanes) {
+            lane.close();
+        }
+    }
+}
