@@ -1,0 +1,8 @@
+/**
+ * What {@code benchmarks/cpu-peers} runs: a synthetic model in two formats, this library's turn,
+ * and the report.
+ */
+@NullMarked
+package io.github.baichuanreward.benchmarks.peers;
+
+import org.jspecify.annotations.NullMarked;
