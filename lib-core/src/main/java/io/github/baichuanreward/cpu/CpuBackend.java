@@ -94,6 +94,10 @@ final class CpuBackend implements Backend {
 
     @Override
     public float[] score(PackedBatch batch) {
+        return workers.lead(() -> forward(batch));
+    }
+
+    private float[] forward(PackedBatch batch) {
         int[] starts = batch.starts();
         int[] lastOnly = new int[starts.length];
         for (int s = 0; s < starts.length; s++) {

@@ -12,6 +12,7 @@ import org.bytedeco.dnnl.engine;
 import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.dnnl.matmul;
 import org.bytedeco.dnnl.memory;
+import org.bytedeco.dnnl.post_ops;
 import org.bytedeco.dnnl.primitive_attr;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
@@ -33,7 +34,15 @@ import org.jspecify.annotations.Nullable;
 final class OneDnn {
 
     /** Rows of a product of two dimensions, and what it computes with. */
-    record Shape(int rows, int columns, int inner, DType input, DType weights, Layout layout) {}
+    record Shape(
+            int rows, int columns, int inner, DType input, DType weights, Layout layout, Sum sum) {
+
+        /** {@code y = x W^T} with {@code W} as weights lie. */
+        static Shape of(int rows, int columns, int inner, DType input, DType weights) {
+            return new Shape(
+                    rows, columns, inner, input, weights, Layout.COLUMNS_BY_INNER, Sum.STORE);
+        }
+    }
 
     /** How the right-hand matrix lies in memory. */
     enum Layout {
@@ -41,6 +50,14 @@ final class OneDnn {
         COLUMNS_BY_INNER,
         /** {@code [inner, columns]}. */
         INNER_BY_COLUMNS
+    }
+
+    /** Whether what is in the output counts. */
+    enum Sum {
+        /** {@code y = x W}. */
+        STORE,
+        /** {@code y += x W}. */
+        ADD
     }
 
     /**
@@ -171,14 +188,7 @@ final class OneDnn {
     }
 
     private long scratchBytes() {
-        return describe(
-                        new Shape(
-                                64,
-                                256,
-                                1024,
-                                DType.FLOAT32,
-                                DType.FLOAT32,
-                                Layout.COLUMNS_BY_INNER))
+        return describe(Shape.of(64, 256, 1024, DType.FLOAT32, DType.FLOAT32))
                 .scratchpad_desc()
                 .get_size();
     }
@@ -231,6 +241,11 @@ final class OneDnn {
         primitive_attr attributes = new primitive_attr();
         // The library's own scratch memory belongs to the thread that creates a primitive.
         attributes.set_scratchpad_mode(dnnl.scratchpad_mode.user);
+        if (s.sum() == Sum.ADD) {
+            post_ops sum = new post_ops();
+            sum.append_sum();
+            attributes.set_post_ops(sum);
+        }
         long[] strides =
                 s.layout() == Layout.COLUMNS_BY_INNER
                         ? new long[] {1, s.inner()}

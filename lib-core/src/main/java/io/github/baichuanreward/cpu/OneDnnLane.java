@@ -46,14 +46,15 @@ final class OneDnnLane implements AutoCloseable {
         this.order = new stream(oneDnn.engine());
     }
 
-    private void enter() {
+    /** Before anything is compiled or run on the calling thread. */
+    void enter() {
         if (thread != Thread.currentThread()) {
             thread = Thread.currentThread();
             oneDnn.enter();
         }
     }
 
-    /** The arguments of a product, bound to this lane's memory where they do not move. */
+    /** The arguments of a product, pointed to where they lie before each run. */
     private record Call(
             IntMemoryMap arguments, memory input, memory weights, memory output, memory scratch) {}
 
@@ -83,15 +84,13 @@ final class OneDnnLane implements AutoCloseable {
     private void round(long to, int count, int inner, DType type) {
         Rounding rounding =
                 roundings.computeIfAbsent(count * inner, elements -> rounding(elements, type));
-        at.set(to);
-        rounding.to().set_data_handle(at);
-        at.set(unrounded.address()); // it moves when it grows
-        rounding.from().set_data_handle(at);
+        point(rounding.to(), to);
+        point(rounding.from(), unrounded.address()); // it moves when it grows
         rounding.primitive().execute(order, rounding.arguments());
     }
 
     private Rounding rounding(int elements, DType type) {
-        at.set(unrounded.address());
+        at.set(0);
         memory from =
                 new memory(OneDnn.rowMajor(1, elements, memory.data_type.f32), oneDnn.engine(), at);
         memory to =
@@ -103,27 +102,41 @@ final class OneDnnLane implements AutoCloseable {
     }
 
     /**
-     * Runs a product.
+     * Runs a product, whose result this lane keeps.
      *
      * @param input address of {@code [rows, inner]}
      * @param weights address of the columns
      */
     void run(Product product, long input, long weights) {
-        enter();
         output.reserve((long) OneDnnMatMul.TILE * OneDnnMatMul.COLUMNS);
+        run(product, input, weights, output.address());
+    }
+
+    /**
+     * Runs a product.
+     *
+     * @param input address of {@code [rows, inner]}
+     * @param weights address of the right-hand matrix
+     * @param output address of {@code [rows, columns]}
+     */
+    void run(Product product, long input, long weights, long output) {
+        enter();
         scratch.reserve(product.scratchBytes() / Float.BYTES + 1);
         Call call = calls.computeIfAbsent(product, this::call);
-        at.set(input);
-        call.input().set_data_handle(at);
-        at.set(weights);
-        call.weights().set_data_handle(at);
-        at.set(scratch.address());
-        call.scratch().set_data_handle(at);
+        point(call.input(), input);
+        point(call.weights(), weights);
+        point(call.output(), output);
+        point(call.scratch(), scratch.address()); // it moves when it grows
         product.primitive().execute(order, call.arguments());
     }
 
+    private void point(memory argument, long address) {
+        at.set(address);
+        argument.set_data_handle(at);
+    }
+
     private Call call(Product product) {
-        at.set(output.address());
+        at.set(0);
         memory input = new memory(product.description().src_desc(), oneDnn.engine(), at);
         memory weights = new memory(product.description().weights_desc(), oneDnn.engine(), at);
         memory result = new memory(product.description().dst_desc(), oneDnn.engine(), at);

@@ -3,11 +3,11 @@ package io.github.baichuanreward.cpu;
 import io.github.baichuanreward.backend.BackendException;
 import io.github.baichuanreward.checkpoint.DType;
 import io.github.baichuanreward.checkpoint.Tensor;
-import io.github.baichuanreward.cpu.OneDnn.Layout;
 import io.github.baichuanreward.cpu.OneDnn.Product;
 import io.github.baichuanreward.cpu.OneDnn.Shape;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -51,6 +51,7 @@ final class OneDnnMatMul implements MatMul {
     private final Map<Shape, Product> products = new ConcurrentHashMap<>();
     private final Map<Matrix, long[]> bands = new ConcurrentHashMap<>();
     private final NativeFloats rows = new NativeFloats();
+    private final List<OneDnnAttention> attentions = new ArrayList<>();
     private final String description;
 
     /**
@@ -70,28 +71,19 @@ final class OneDnnMatMul implements MatMul {
         for (int w = 0; w < lanes.length; w++) {
             lanes[w] = new OneDnnLane(oneDnn);
         }
-        this.description = oneDnn.version() + " (" + compile(weights) + ")";
+        this.description = oneDnn.version() + " (" + workers.lead(() -> compile(weights)) + ")";
     }
 
     /** The code that will run, as oneDNN calls it. */
     private String compile(List<Tensor> weights) {
+        lanes[0].enter();
         Set<String> names = new TreeSet<>();
-        workers.run(
-                1,
-                (worker, task) -> {
-                    for (Tensor w : weights) {
-                        int columns = (int) Math.min(COLUMNS, w.shape()[0]);
-                        Shape shape =
-                                new Shape(
-                                        FEWEST,
-                                        columns,
-                                        (int) w.shape()[1],
-                                        inputFor(w.dtype()),
-                                        w.dtype(),
-                                        Layout.COLUMNS_BY_INNER);
-                        names.add(products.computeIfAbsent(shape, oneDnn::product).name());
-                    }
-                });
+        for (Tensor w : weights) {
+            int columns = (int) Math.min(COLUMNS, w.shape()[0]);
+            int inner = (int) w.shape()[1];
+            Shape shape = Shape.of(FEWEST, columns, inner, inputFor(w.dtype()), w.dtype());
+            names.add(compiled(shape).name());
+        }
         if (input == DType.BFLOAT16 && names.stream().anyMatch(name -> name.startsWith("gemm"))) {
             throw new BackendException(
                     "this processor has no bfloat16 instructions; oneDNN would emulate them");
@@ -181,27 +173,20 @@ final class OneDnnMatMul implements MatMul {
         Product fresh = oneDnn.product(shape);
         if (shape.rows() > FEWEST) {
             Shape few =
-                    new Shape(
-                            FEWEST,
-                            shape.columns(),
-                            shape.inner(),
-                            shape.input(),
-                            shape.weights(),
-                            shape.layout());
+                    Shape.of(
+                            FEWEST, shape.columns(), shape.inner(), shape.input(), shape.weights());
             lane.requireSameBits(fresh, product(few, lane, input, weights), input, weights);
         }
         products.put(shape, fresh);
         return fresh;
     }
 
+    private Product compiled(Shape shape) {
+        return products.computeIfAbsent(shape, oneDnn::product);
+    }
+
     private Shape shape(Matrix w, int rows, int columns) {
-        return new Shape(
-                rows,
-                columns,
-                w.columns(),
-                inputFor(w.dtype()),
-                w.dtype(),
-                Layout.COLUMNS_BY_INNER);
+        return Shape.of(rows, columns, w.columns(), inputFor(w.dtype()), w.dtype());
     }
 
     /** Adapters may come in another type than the weights; they are met with float32 rows. */
@@ -220,7 +205,9 @@ final class OneDnnMatMul implements MatMul {
 
     @Override
     public AttentionProducts attention(int headDim, int hidden) {
-        return new PanelProducts(headDim, hidden);
+        OneDnnAttention products = new OneDnnAttention(oneDnn, this::compiled, headDim, hidden);
+        attentions.add(products);
+        return products;
     }
 
     @Override
@@ -234,5 +221,6 @@ final class OneDnnMatMul implements MatMul {
         for (OneDnnLane lane : lanes) {
             lane.close();
         }
+        attentions.forEach(OneDnnAttention::close);
     }
 }

@@ -35,11 +35,11 @@ class CpuBackendTest extends BackendContract {
 
     @Test
     void refusesAPrecisionThatItDoesNotHave() throws IOException {
-        BackendRequest request = request(Precision.BFLOAT16, List.of(), 0);
+        BackendRequest request = request(Precision.INT8, List.of(), 0);
 
         assertThatThrownBy(() -> CpuBackend.open(request))
                 .isInstanceOf(BackendException.class)
-                .hasMessage("cpu: precision bfloat16 is not available; use auto or float32");
+                .hasMessage("cpu: precision int8 is not available; use auto, float32 or bfloat16");
     }
 
     @Test
