@@ -17,11 +17,8 @@ final class Activations {
     /** Output of attention, {@code [tokens, hidden]}. */
     final float[] context;
 
-    /** {@code [tokens, intermediate]}; holds the gated product after SwiGLU. */
-    final float[] gate;
-
-    /** {@code [tokens, intermediate]}. */
-    final float[] up;
+    /** Output of SwiGLU, {@code [tokens, intermediate]}. */
+    final float[] gated;
 
     private final int tokens;
 
@@ -31,8 +28,7 @@ final class Activations {
         normed = new float[tokens * config.hidden()];
         qkv = new float[tokens * 3 * config.hidden()];
         context = new float[tokens * config.hidden()];
-        gate = new float[tokens * config.intermediate()];
-        up = new float[tokens * config.intermediate()];
+        gated = new float[tokens * config.intermediate()];
     }
 
     /** Most tokens for which every array of this model stays below 2^31 elements. */
@@ -42,7 +38,7 @@ final class Activations {
 
     /** Bytes of all arrays for a number of tokens. */
     static long bytes(BaichuanConfig config, int tokens) {
-        return tokens * (24L * config.hidden() + 8L * config.intermediate());
+        return tokens * (24L * config.hidden() + 4L * config.intermediate());
     }
 
     /** How many tokens there is room for. */

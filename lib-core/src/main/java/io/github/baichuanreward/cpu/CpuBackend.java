@@ -13,14 +13,17 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The forward pass on CPU cores: float32 activations on weights mapped as they lie on disk.
+ * The forward pass on CPU cores: float32 or bfloat16 activations on weights mapped as they lie on
+ * disk.
  *
  * <p>The operating system reads weights when they are first used and may drop them again, so memory
- * that a program must have is the activations only, on the Java heap: {@code 24 * hidden + 8 *
- * intermediate} bytes a token of the largest batch seen, and for each thread 1 KiB a token of that
- * batch and {@code 8 * headDim + 256} bytes a token of the longest sequence seen. For Baichuan-13B
- * and two threads that is 0.24 GB at the default batch size and 0.97 GB for a sequence of 4096
- * tokens. The mappings end when this object is garbage.
+ * that a program must have is the activations only. On the Java heap: {@code 24 * hidden + 4 *
+ * intermediate} bytes a token of the largest batch seen, and for each thread {@code 8 * headDim +
+ * 256} bytes a token of the longest sequence seen (of which oneDNN's products keep {@code 8 *
+ * headDim} in native memory); plain Java products add 2 KiB a token for each thread, oneDNN's at
+ * most {@code 4096 * intermediate} bytes of native memory. For Baichuan-13B and two threads that is
+ * 0.25 GB at the default batch size and 0.8 GB for a sequence of 4096 tokens. The mappings end when
+ * this object is garbage.
  */
 final class CpuBackend implements Backend {
 

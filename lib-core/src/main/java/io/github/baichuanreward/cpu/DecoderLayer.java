@@ -60,10 +60,8 @@ final class DecoderLayer {
         keepQueries(a.hidden, starts, queryStarts); // [rows, hidden]
         matMul.multiplyAdd(a.hidden, a.context, outProj, rows);
         rmsNorm(a.normed, a.hidden, postNorm, rows); // [rows, hidden]
-        matMul.multiply(a.gate, a.normed, gateProj, rows); // [rows, intermediate]
-        matMul.multiply(a.up, a.normed, upProj, rows); // [rows, intermediate]
-        swiglu(a.gate, a.gate, a.up, rows); // [rows, intermediate]
-        matMul.multiplyAdd(a.hidden, a.gate, downProj, rows);
+        matMul.multiplyGated(a.gated, a.normed, gateProj, upProj, rows); // [rows, intermediate]
+        matMul.multiplyAdd(a.hidden, a.gated, downProj, rows);
     }
 
     private void rmsNorm(float[] y, float[] x, float[] weight, int rows) {
@@ -90,13 +88,5 @@ final class DecoderLayer {
                     queryStarts[s] * width,
                     queries * width);
         }
-    }
-
-    private void swiglu(float[] gated, float[] gate, float[] up, int rows) {
-        workers.rows(
-                rows,
-                config.intermediate(),
-                (first, end) ->
-                        VectorOps.swiglu(gated, gate, up, first, end, config.intermediate()));
     }
 }

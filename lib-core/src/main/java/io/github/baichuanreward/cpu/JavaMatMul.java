@@ -13,7 +13,7 @@ import java.util.Arrays;
  * rounding error small. Products and sums are rounded one by one, never fused, so that every
  * processor gives the same bits.
  */
-final class JavaMatMul implements MatMul {
+final class JavaMatMul extends MatMul {
 
     /** Most output columns of one panel; a panel is the unit of work of one thread. */
     private static final int WIDEST = 256;
@@ -27,11 +27,10 @@ final class JavaMatMul implements MatMul {
     /** Rows of weights that are transposed together. */
     private static final int ROWS = 4;
 
-    private final Workers workers;
     private final Scratch[] scratch;
 
     JavaMatMul(Workers workers) {
-        this.workers = workers;
+        super(workers);
         this.scratch = new Scratch[workers.count()];
         for (int w = 0; w < scratch.length; w++) {
             scratch[w] = new Scratch();
@@ -39,22 +38,22 @@ final class JavaMatMul implements MatMul {
     }
 
     @Override
-    public void multiply(float[] y, float[] x, Matrix w, int rows) {
+    void multiply(float[] y, float[] x, Matrix w, int rows) {
         run(y, x, w, rows, false);
     }
 
     @Override
-    public void multiplyAdd(float[] y, float[] x, Matrix w, int rows) {
+    void multiplyAdd(float[] y, float[] x, Matrix w, int rows) {
         run(y, x, w, rows, true);
     }
 
     @Override
-    public AttentionProducts attention(int headDim, int hidden) {
+    AttentionProducts attention(int headDim, int hidden) {
         return new PanelProducts(headDim, hidden);
     }
 
     @Override
-    public String description() {
+    String description() {
         return "plain Java";
     }
 
@@ -63,15 +62,33 @@ final class JavaMatMul implements MatMul {
         // Its scratch memory is on the heap.
     }
 
+    @Override
+    void multiplyGated(float[] gated, float[] x, Matrix gate, Matrix up, int rows) {
+        panels(
+                gate.rows(),
+                (own, first, width) ->
+                        own.multiplyGatedPanel(gated, x, gate, up, rows, first, width));
+    }
+
     private void run(float[] y, float[] x, Matrix w, int rows, boolean add) {
-        int share = (w.rows() + workers.count() - 1) / workers.count();
+        panels(
+                w.rows(),
+                (own, first, width) -> own.multiplyPanel(y, x, w, rows, first, width, add));
+    }
+
+    /** One panel of output columns. */
+    private interface PanelTask {
+        void run(Scratch own, int first, int width);
+    }
+
+    private void panels(int columns, PanelTask task) {
+        int share = (columns + workers.count() - 1) / workers.count();
         int panel = Math.min(WIDEST, (share + VECTOR - 1) / VECTOR * VECTOR);
         workers.run(
-                (w.rows() + panel - 1) / panel,
-                (worker, task) -> {
-                    int first = task * panel;
-                    int width = Math.min(panel, w.rows() - first);
-                    scratch[worker].multiplyPanel(y, x, w, rows, first, width, add);
+                (columns + panel - 1) / panel,
+                (worker, index) -> {
+                    int first = index * panel;
+                    task.run(scratch[worker], first, Math.min(panel, columns - first));
                 });
     }
 
@@ -83,14 +100,41 @@ final class JavaMatMul implements MatMul {
         private final Panel panel = new Panel(DEPTH, WIDEST);
         private final float[][] sums = new float[Panel.BLOCK][WIDEST];
         private float[] total = new float[0];
+        private float[] gateTotal = new float[0];
 
         void multiplyPanel(
                 float[] y, float[] x, Matrix w, int rows, int first, int width, boolean add) {
-            int inner = w.columns();
-            if (total.length < rows * width) {
-                total = new float[rows * width];
+            total = sized(total, rows * width);
+            products(total, x, w, rows, first, width);
+            for (int m = 0; m < rows; m++) {
+                int to = m * w.rows() + first;
+                for (int n = 0; n < width; n++) {
+                    float product = total[m * width + n];
+                    y[to + n] = add ? y[to + n] + product : product;
+                }
             }
-            Arrays.fill(total, 0, rows * width, 0);
+        }
+
+        void multiplyGatedPanel(
+                float[] gated, float[] x, Matrix gate, Matrix up, int rows, int first, int width) {
+            total = sized(total, rows * width);
+            gateTotal = sized(gateTotal, rows * width);
+            products(gateTotal, x, gate, rows, first, width);
+            products(total, x, up, rows, first, width);
+            VectorOps.swiglu(total, gateTotal, total, 0, rows, width);
+            for (int m = 0; m < rows; m++) {
+                System.arraycopy(total, m * width, gated, m * gate.rows() + first, width);
+            }
+        }
+
+        private static float[] sized(float[] array, int elements) {
+            return array.length < elements ? new float[elements] : array;
+        }
+
+        /** {@code sums[m, n] = x[m] . w[first + n]}. */
+        private void products(float[] to, float[] x, Matrix w, int rows, int first, int width) {
+            int inner = w.columns();
+            Arrays.fill(to, 0, rows * width, 0);
             for (int k = 0; k < inner; k += DEPTH) {
                 int depth = Math.min(DEPTH, inner - k);
                 widen(w, first, width, k, depth);
@@ -98,15 +142,8 @@ final class JavaMatMul implements MatMul {
                     int block = Math.min(Panel.BLOCK, rows - m);
                     panel.multiply(sums, x, m * inner + k, inner, block, width, depth);
                     for (int r = 0; r < block; r++) {
-                        add(total, (m + r) * width, sums[r], width);
+                        add(to, (m + r) * width, sums[r], width);
                     }
-                }
-            }
-            for (int m = 0; m < rows; m++) {
-                int to = m * w.rows() + first;
-                for (int n = 0; n < width; n++) {
-                    float product = total[m * width + n];
-                    y[to + n] = add ? y[to + n] + product : product;
                 }
             }
         }

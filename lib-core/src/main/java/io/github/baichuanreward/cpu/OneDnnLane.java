@@ -39,6 +39,8 @@ final class OneDnnLane implements AutoCloseable {
     private final NativeFloats scratch = new NativeFloats();
     private final NativeFloats unrounded = new NativeFloats();
     private float[] line = new float[0];
+    private float[] gate = new float[0];
+    private float[] up = new float[0];
     private @Nullable Thread thread;
 
     OneDnnLane(OneDnn oneDnn) {
@@ -169,6 +171,24 @@ final class OneDnnLane implements AutoCloseable {
         for (int row = 0; row < rows; row++) {
             output.buffer().get(row * width, line, 0, width);
             add(y, offset + row * stride, line, width);
+        }
+    }
+
+    /** Keeps the result of the last product as the gate of the next. */
+    void keepGate(int elements) {
+        if (gate.length < elements) {
+            gate = new float[elements];
+            up = new float[elements];
+        }
+        output.buffer().get(0, gate, 0, elements);
+    }
+
+    /** {@link #result} of {@code silu(gate) * up}, with the gate that was kept. */
+    void gatedResult(float[] y, int offset, int stride, int rows, int width) {
+        output.buffer().get(0, up, 0, rows * width);
+        VectorOps.swiglu(up, gate, up, 0, rows, width);
+        for (int row = 0; row < rows; row++) {
+            System.arraycopy(up, row * width, y, offset + row * stride, width);
         }
     }
 

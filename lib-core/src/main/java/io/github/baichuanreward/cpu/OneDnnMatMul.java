@@ -5,7 +5,6 @@ import io.github.baichuanreward.checkpoint.DType;
 import io.github.baichuanreward.checkpoint.Tensor;
 import io.github.baichuanreward.cpu.OneDnn.Product;
 import io.github.baichuanreward.cpu.OneDnn.Shape;
-import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,7 +29,7 @@ import org.bytedeco.javacpp.BytePointer;
  * <p>Rows are copied to native memory, {@link #STRIP} at a time, and so are the results back to the
  * heap: that costs about one hundredth of a product.
  */
-final class OneDnnMatMul implements MatMul {
+final class OneDnnMatMul extends MatMul {
 
     /** oneDNN takes other code for a single row, which rounds otherwise. */
     static final int FEWEST = 2;
@@ -44,13 +43,12 @@ final class OneDnnMatMul implements MatMul {
     /** Rows in native memory at a time. */
     static final int STRIP = 1024;
 
-    private final Workers workers;
     private final OneDnn oneDnn;
     private final DType input;
     private final OneDnnLane[] lanes;
     private final Map<Shape, Product> products = new ConcurrentHashMap<>();
     private final Map<Matrix, long[]> bands = new ConcurrentHashMap<>();
-    private final NativeFloats rows = new NativeFloats();
+    private final NativeFloats packed = new NativeFloats();
     private final List<OneDnnAttention> attentions = new ArrayList<>();
     private final String description;
 
@@ -64,7 +62,7 @@ final class OneDnnMatMul implements MatMul {
      * @throws BackendException if oneDNN has no fast product for a kind of weights on this CPU
      */
     OneDnnMatMul(Workers workers, OneDnn oneDnn, DType input, List<Tensor> weights) {
-        this.workers = workers;
+        super(workers);
         this.oneDnn = oneDnn;
         this.input = input;
         this.lanes = new OneDnnLane[workers.count()];
@@ -92,69 +90,97 @@ final class OneDnnMatMul implements MatMul {
     }
 
     @Override
-    public void multiply(float[] y, float[] x, Matrix w, int rows) {
+    void multiply(float[] y, float[] x, Matrix w, int rows) {
         run(y, x, w, rows, false);
     }
 
     @Override
-    public void multiplyAdd(float[] y, float[] x, Matrix w, int rows) {
+    void multiplyAdd(float[] y, float[] x, Matrix w, int rows) {
         run(y, x, w, rows, true);
     }
 
+    @Override
+    void multiplyGated(float[] gated, float[] x, Matrix gate, Matrix up, int count) {
+        tiles(
+                x,
+                gate,
+                count,
+                (lane, row, rows, from, column, width) -> {
+                    multiply(lane, gate, rows, from, column, width);
+                    lane.keepGate(rows * width);
+                    multiply(lane, up, rows, from, column, width);
+                    lane.gatedResult(gated, row * gate.rows() + column, gate.rows(), rows, width);
+                });
+    }
+
     private void run(float[] y, float[] x, Matrix w, int count, boolean add) {
-        long[] addresses = bands.computeIfAbsent(w, OneDnnMatMul::addresses);
+        tiles(
+                x,
+                w,
+                count,
+                (lane, row, rows, from, column, width) -> {
+                    multiply(lane, w, rows, from, column, width);
+                    lane.result(y, row * w.rows() + column, w.rows(), rows, width, add);
+                });
+    }
+
+    /** Some rows and output columns: what one call computes. */
+    private interface Tile {
+        /**
+         * Computes it.
+         *
+         * @param row first row of {@code x} and {@code y}
+         * @param from address of that row in native memory
+         */
+        void run(OneDnnLane lane, int row, int rows, long from, int column, int width);
+    }
+
+    /** Packs the rows of {@code x}, a strip at a time, and runs all tiles of a strip. */
+    private void tiles(float[] x, Matrix w, int count, Tile tile) {
         int blocks = (w.rows() + COLUMNS - 1) / COLUMNS;
-        try {
-            for (int strip = 0; strip < count; strip += STRIP) {
-                int first = strip;
-                int size = Math.min(STRIP, count - strip);
-                pack(x, first, size, w);
-                workers.run(
-                        blocks,
-                        (worker, block) ->
-                                multiplyBlock(
-                                        lanes[worker], y, w, addresses, first, size, block, add));
-            }
-        } finally {
-            Reference.reachabilityFence(w); // its mapping must outlive the last call
+        long rowBytes = (long) w.columns() * inputFor(w.dtype()).bytes();
+        for (int strip = 0; strip < count; strip += STRIP) {
+            int first = strip;
+            int size = Math.min(STRIP, count - strip);
+            pack(x, first, size, w);
+            workers.run(
+                    blocks,
+                    (worker, block) -> {
+                        int column = block * COLUMNS;
+                        int width = Math.min(COLUMNS, w.rows() - column);
+                        for (int row = 0; row < size; row += TILE) {
+                            tile.run(
+                                    lanes[worker],
+                                    first + row,
+                                    Math.min(TILE, size - row),
+                                    packed.address() + row * rowBytes,
+                                    column,
+                                    width);
+                        }
+                    });
         }
+    }
+
+    /** Leaves a tile's product with the lane. */
+    private void multiply(OneDnnLane lane, Matrix w, int rows, long from, int column, int width) {
+        long[] addresses = bands.computeIfAbsent(w, OneDnnMatMul::addresses);
+        long weights = addresses[w.bandOf(column)] + w.offsetInBand(column);
+        lane.run(product(shape(w, rounded(rows), width), lane, from, weights), from, weights);
     }
 
     /** Copies rows to native memory, in the type that the product takes. */
     private void pack(float[] x, int first, int size, Matrix w) {
         int inner = w.columns();
         DType type = inputFor(w.dtype());
-        rows.reserve((long) (size + OneDnnLane.ROUNDING) * inner);
+        packed.reserve((long) (size + OneDnnLane.ROUNDING) * inner);
         int pieces = Math.min(workers.count(), size);
         workers.run(
                 pieces,
                 (worker, piece) -> {
                     int from = (int) ((long) size * piece / pieces);
                     int to = (int) ((long) size * (piece + 1) / pieces);
-                    lanes[worker].pack(rows, x, first, from, to, inner, type);
+                    lanes[worker].pack(packed, x, first, from, to, inner, type);
                 });
-    }
-
-    private void multiplyBlock(
-            OneDnnLane lane,
-            float[] y,
-            Matrix w,
-            long[] addresses,
-            int first,
-            int size,
-            int block,
-            boolean add) {
-        int column = block * COLUMNS;
-        int width = Math.min(COLUMNS, w.rows() - column);
-        long rowBytes = (long) w.columns() * inputFor(w.dtype()).bytes();
-        long weights = addresses[w.bandOf(column)] + w.offsetInBand(column);
-        for (int tile = 0; tile < size; tile += TILE) {
-            int tileRows = Math.min(TILE, size - tile);
-            long from = rows.address() + tile * rowBytes;
-            Product product = product(shape(w, rounded(tileRows), width), lane, from, weights);
-            lane.run(product, from, weights);
-            lane.result(y, (first + tile) * w.rows() + column, w.rows(), tileRows, width, add);
-        }
     }
 
     /** Numbers of rows that are compiled: a power of two, from 16 on a multiple of 16. */
@@ -204,20 +230,20 @@ final class OneDnnMatMul implements MatMul {
     }
 
     @Override
-    public AttentionProducts attention(int headDim, int hidden) {
+    AttentionProducts attention(int headDim, int hidden) {
         OneDnnAttention products = new OneDnnAttention(oneDnn, this::compiled, headDim, hidden);
         attentions.add(products);
         return products;
     }
 
     @Override
-    public String description() {
+    String description() {
         return description;
     }
 
     @Override
     public void close() {
-        rows.close();
+        packed.close();
         for (OneDnnLane lane : lanes) {
             lane.close();
         }

@@ -25,7 +25,7 @@ class HeapTest {
         new TinyModel(1).write(directory);
         ProcessBuilder builder =
                 JavaProcess.of(
-                        List.of("-XX:+UseG1GC", "-Xmx84m"), HeapTest.class, directory.toString());
+                        List.of("-XX:+UseG1GC", "-Xmx76m"), HeapTest.class, directory.toString());
         builder.redirectError(ProcessBuilder.Redirect.INHERIT);
         Process process = builder.start();
         byte[] output = process.getInputStream().readAllBytes();
@@ -33,20 +33,20 @@ class HeapTest {
         assertThat(process.waitFor()).isZero();
         assertThat(new String(output, StandardCharsets.UTF_8).lines())
                 .containsExactly(
-                        "40000",
-                        "60000",
-                        "cpu: a batch of 200000 tokens needs 170 MiB of the Java heap, whose limit"
-                                + " is 84 MiB; raise it (-Xmx), or lower batchTokens or the lengths"
+                        "45000",
+                        "65000",
+                        "cpu: a batch of 200000 tokens needs 140 MiB of the Java heap, whose limit"
+                                + " is 76 MiB; raise it (-Xmx), or lower batchTokens or the lengths"
                                 + " of the texts",
-                        "60000");
+                        "65000");
     }
 
-    /** Asks for rooms of 34, 51 and 170 MiB: directory. */
+    /** Asks for rooms of 31, 45 and 140 MiB: directory. */
     public static void main(String[] args) throws IOException {
         BaichuanWeights weights = BaichuanWeights.open(Path.of(args[0]));
         BackendRequest request = new BackendRequest(weights, Precision.AUTO, List.of(), 0, 1);
         try (CpuBackend backend = CpuBackend.open(request)) {
-            for (int tokens : new int[] {40_000, 60_000, 200_000, 60_000}) {
+            for (int tokens : new int[] {45_000, 65_000, 200_000, 65_000}) {
                 try {
                     System.out.println(backend.activationsFor(tokens).tokens());
                 } catch (BackendException e) {

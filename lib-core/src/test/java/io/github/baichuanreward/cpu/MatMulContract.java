@@ -58,6 +58,28 @@ abstract class MatMulContract {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource({"1, 1, 1", "2, 127, 255", "33, 300, 7", "300, 65, 40"})
+    void gatesOneProductByAnother(int rows, int n, int k) throws IOException {
+        Tensor tensor = tensor(n, k);
+        Matrix gate = Matrix.map(tensor);
+        Matrix up = Matrix.map(tensor("u", n, k));
+        float[] x = random(rows * k);
+        try (Workers workers = new Workers(2);
+                MatMul matMul = open(workers, tensor)) {
+            float[] separate = new float[rows * n];
+            float[] factors = new float[rows * n];
+            matMul.multiply(separate, x, gate, rows);
+            matMul.multiply(factors, x, up, rows);
+            VectorOps.swiglu(separate, separate, factors, 0, rows, n);
+
+            float[] gated = new float[rows * n];
+            Arrays.fill(gated, Float.NaN);
+            matMul.multiplyGated(gated, x, gate, up, rows);
+            assertThat(gated).containsExactly(separate);
+        }
+    }
+
     @Test
     void aRowHasTheSameBitsAmongAnyOthersAndOnAnyThreads() throws IOException {
         int n = 200;
@@ -84,8 +106,12 @@ abstract class MatMulContract {
     }
 
     private Tensor tensor(long n, long k) throws IOException {
-        new TinyModel(n * 1000 + k).tensor("w", n, k).write(directory);
-        Tensor tensor = Checkpoint.openFile(directory.resolve("model.safetensors")).find("w");
+        return tensor("w", n, k);
+    }
+
+    private Tensor tensor(String name, long n, long k) throws IOException {
+        new TinyModel(n * 1000 + k).tensor("w", n, k).tensor("u", n, k).write(directory);
+        Tensor tensor = Checkpoint.openFile(directory.resolve("model.safetensors")).find(name);
         return Objects.requireNonNull(tensor);
     }
 
