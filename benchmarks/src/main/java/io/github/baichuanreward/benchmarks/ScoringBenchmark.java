@@ -1,8 +1,10 @@
 package io.github.baichuanreward.benchmarks;
 
+import io.github.baichuanreward.LoadOptions;
 import io.github.baichuanreward.PromptAnswer;
 import io.github.baichuanreward.RewardModel;
 import io.github.baichuanreward.Score;
+import io.github.baichuanreward.backend.Precision;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -36,16 +38,22 @@ import org.openjdk.jmh.annotations.Warmup;
 // Compilation differs from one JVM to the next; three show by how much.
 @Fork(3)
 @State(Scope.Benchmark)
+@SuppressWarnings("NullAway.Init") // JMH sets parameters and calls load() first
 public class ScoringBenchmark {
 
     /** Answers in one call: alone, a handful, and as many as there are examples. */
     @Param({"1", "4", "24"})
     public int answers;
 
-    @SuppressWarnings("NullAway.Init") // JMH calls load() first
-    private RewardModel model;
+    /** What it is computed in; BFLOAT16 rounds rows before they are multiplied. */
+    @Param("FLOAT32")
+    public Precision precision;
 
-    @SuppressWarnings("NullAway.Init")
+    /** Threads; 0 means one for each core. */
+    @Param("0")
+    public int threads;
+
+    private RewardModel model;
     private List<PromptAnswer> items;
 
     /** Tokens of all calls; JMH reports them per second. */
@@ -58,8 +66,13 @@ public class ScoringBenchmark {
     /** Loads the model and checks its rewards. */
     @Setup(Level.Trial)
     public void load() throws IOException {
-        model = RewardModel.load(DemoExamples.model());
-        items = DemoExamples.checked(model, answers);
+        LoadOptions options =
+                LoadOptions.defaults()
+                        .withBackend("cpu")
+                        .withPrecision(precision)
+                        .withThreads(threads);
+        model = RewardModel.load(DemoExamples.model(), options);
+        items = DemoExamples.checked(model, precision, answers);
     }
 
     /** Scores some answers in one call. */
