@@ -10,45 +10,56 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /**
- * The number of threads is settled when a process starts, so each number gets a process of its own.
+ * Threads change speed, never a reward. The number is an option, not a matter of the environment
+ * that oneDNN's own threads would look at.
  */
 class ThreadsTest {
 
     @Test
     void everyNumberOfThreadsGivesTheSameBits() throws Exception {
-        String one = bits(1);
+        Path directory = TestData.demoModel().resolve("model");
+        List<String> one = bits(directory, 1);
 
-        assertThat(one.lines()).hasSize(30);
-        assertThat(bits(2)).isEqualTo(one);
-        assertThat(bits(3)).isEqualTo(one);
+        assertThat(one).hasSize(30);
+        assertThat(bits(directory, 2)).isEqualTo(one);
+        assertThat(bits(directory, 3)).isEqualTo(one);
     }
 
-    private static String bits(int threads) throws IOException, InterruptedException {
+    /** The environment is read when a process starts, so this takes another one. */
+    @Test
+    void theEnvironmentOfOpenMpChangesNothing() throws Exception {
+        Path directory = TestData.demoModel().resolve("model");
         ProcessBuilder builder =
                 JavaProcess.of(
                         List.of("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"),
                         ThreadsTest.class,
-                        TestData.demoModel().resolve("model").toString(),
-                        Integer.toString(threads));
-        builder.environment().put("OMP_NUM_THREADS", Integer.toString(threads));
+                        directory.toString(),
+                        "2");
+        builder.environment().put("OMP_NUM_THREADS", "3");
+        builder.environment().put("OMP_DYNAMIC", "true");
         builder.redirectError(ProcessBuilder.Redirect.INHERIT);
         Process process = builder.start();
-        byte[] output = process.getInputStream().readAllBytes();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+
         assertThat(process.waitFor()).isZero();
-        return new String(output, StandardCharsets.UTF_8);
+        assertThat(output.lines()).containsExactlyElementsOf(bits(directory, 2));
     }
 
     /** Prints the bits of thirty rewards: directory, number of threads. */
     public static void main(String[] args) throws IOException {
-        LoadOptions options = LoadOptions.defaults().withThreads(Integer.parseInt(args[1]));
-        try (RewardModel model = RewardModel.load(Path.of(args[0]), options)) {
+        bits(Path.of(args[0]), Integer.parseInt(args[1])).forEach(System.out::println);
+    }
+
+    private static List<String> bits(Path directory, int threads) throws IOException {
+        LoadOptions options = LoadOptions.defaults().withThreads(threads);
+        try (RewardModel model = RewardModel.load(directory, options)) {
             List<PromptAnswer> items = new ArrayList<>();
             for (int i = 0; i < 30; i++) {
                 items.add(new PromptAnswer("问题" + i, "这是一个回答。".repeat(1 + i)));
             }
-            for (Score score : model.score(items)) {
-                System.out.println(Integer.toHexString(Float.floatToIntBits(score.reward())));
-            }
+            return model.score(items).stream()
+                    .map(score -> Integer.toHexString(Float.floatToIntBits(score.reward())))
+                    .toList();
         }
     }
 }
