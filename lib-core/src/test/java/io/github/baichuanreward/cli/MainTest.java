@@ -173,7 +173,14 @@ class MainTest {
                 "{\"input_ids\": [5]}\n"
                         + ("{\"input_ids\": " + Collections.nCopies(4096, 5) + "}\n").repeat(20));
         String[] score = {
-            "score", "--model", MODEL, "--input", rows.toString(), "--batch_tokens", "80000"
+            "score",
+            "--quiet",
+            "--model",
+            MODEL,
+            "--input",
+            rows.toString(),
+            "--batch_tokens",
+            "80000"
         };
         CommandLineRun run = inSmallHeap(score);
         assertThat(run.status()).isEqualTo(1);
