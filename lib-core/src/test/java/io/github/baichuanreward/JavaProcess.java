@@ -18,6 +18,12 @@ public final class JavaProcess {
      * @param args its arguments
      */
     public static ProcessBuilder of(List<String> options, Class<?> main, String... args) {
+        return of(options, System.getProperty("java.class.path"), main, args);
+    }
+
+    /** Prepares this Java with another class path. */
+    public static ProcessBuilder of(
+            List<String> options, String classPath, Class<?> main, String... args) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         if (Runtime.version().feature() >= 22) {
@@ -25,7 +31,7 @@ public final class JavaProcess {
             command.add("--enable-native-access=ALL-UNNAMED");
         }
         command.addAll(options);
-        command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
+        command.addAll(List.of("-cp", classPath, main.getName()));
         command.addAll(Arrays.asList(args));
         return new ProcessBuilder(command);
     }

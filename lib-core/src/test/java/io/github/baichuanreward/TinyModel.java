@@ -2,23 +2,25 @@ package io.github.baichuanreward;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.baichuanreward.checkpoint.DType;
 import io.github.baichuanreward.checkpoint.SafetensorsBuilder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 
 /**
- * Writes a Baichuan model directory with random float32 weights, whole or spoiled in one place, so
- * that a test can say what it spoils and nothing else.
+ * Writes a Baichuan model directory with random weights in float32 or another type, whole or
+ * spoiled in one place, so that a test can say what it spoils and nothing else.
  */
 public final class TinyModel {
 
     @SuppressWarnings("ArrayRecordComponent") // never compared
-    private record Entry(long[] shape, float[] values) {}
+    private record Entry(long[] shape, float[] values, DType type) {}
 
     private final ObjectNode config = new ObjectMapper().createObjectNode();
     private final Map<String, Entry> tensors = new LinkedHashMap<>();
@@ -86,13 +88,26 @@ public final class TinyModel {
         for (int i = 0; i < values.length; i++) {
             values[i] = (float) random.nextGaussian() * 0.3f;
         }
-        tensors.put(name, new Entry(shape, values));
+        tensors.put(name, new Entry(shape, values, DType.FLOAT32));
         return this;
     }
 
     /** Sets one element. */
     public TinyModel value(String name, int index, float value) {
         entry(name).values[index] = value;
+        return this;
+    }
+
+    /** Stores a tensor in another type, each value rounded to the nearest. */
+    public TinyModel type(String name, DType type) {
+        Entry entry = entry(name);
+        tensors.put(name, new Entry(entry.shape, entry.values, type));
+        return this;
+    }
+
+    /** Stores all tensors in another type, each value rounded to the nearest. */
+    public TinyModel type(DType type) {
+        List.copyOf(tensors.keySet()).forEach(name -> type(name, type));
         return this;
     }
 
@@ -182,9 +197,9 @@ public final class TinyModel {
                 (name, entry) ->
                         builder.tensor(
                                 name,
-                                "F32",
+                                SafetensorsBuilder.name(entry.type),
                                 Arrays.toString(entry.shape),
-                                SafetensorsBuilder.floats(entry.values)));
+                                SafetensorsBuilder.rounded(entry.type, entry.values)));
         builder.write(file);
     }
 }

@@ -13,6 +13,9 @@ public enum Products {
     /** The fallback where oneDNN is missing, float32 rows. */
     PLAIN_JAVA;
 
+    /** Baichuan-13B's. */
+    private static final int HEAD_DIM = 128;
+
     /**
      * Opens products with some weights.
      *
@@ -21,9 +24,10 @@ public enum Products {
      */
     MatMul open(Workers workers, List<Tensor> weights) {
         return switch (this) {
-            case ONEDNN_FLOAT32 -> new OneDnnMatMul(workers, OneDnn.get(), DType.FLOAT32, weights);
+            case ONEDNN_FLOAT32 ->
+                    new OneDnnMatMul(workers, OneDnn.get(), DType.FLOAT32, weights, HEAD_DIM);
             case ONEDNN_BFLOAT16 ->
-                    new OneDnnMatMul(workers, OneDnn.get(), DType.BFLOAT16, weights);
+                    new OneDnnMatMul(workers, OneDnn.get(), DType.BFLOAT16, weights, HEAD_DIM);
             case PLAIN_JAVA -> new JavaMatMul(workers);
         };
     }

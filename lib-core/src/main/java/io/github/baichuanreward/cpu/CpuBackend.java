@@ -11,6 +11,7 @@ import io.github.baichuanreward.model.BaichuanWeights;
 import io.github.baichuanreward.model.ValueHead;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * The forward pass on CPU cores: float32 or bfloat16 activations on weights mapped as they lie on
@@ -39,7 +40,13 @@ final class CpuBackend implements Backend {
     private final List<DecoderLayer> layers;
     private final float[] finalNorm;
     private final ValueHead valueHead;
+    private final AtomicBoolean closed = new AtomicBoolean();
     private Activations activations;
+
+    /** Chooses products; tests choose for themselves. */
+    interface Products {
+        MatMul open(Workers workers, BaichuanWeights weights, Precision precision);
+    }
 
     private CpuBackend(BackendRequest request, int batchTokens, Workers workers, MatMul matMul)
             throws CheckpointException {
@@ -74,6 +81,10 @@ final class CpuBackend implements Backend {
      *     backend does not have
      */
     static CpuBackend open(BackendRequest request) throws CheckpointException {
+        return open(request, MatMulChoice::choose);
+    }
+
+    static CpuBackend open(BackendRequest request, Products products) throws CheckpointException {
         if (!request.devices().isEmpty()) {
             throw new BackendException(
                     "cpu: devices %s were given, but devices are GPUs; leave them out"
@@ -86,8 +97,24 @@ final class CpuBackend implements Backend {
                         ? Runtime.getRuntime().availableProcessors()
                         : request.threads();
         Workers workers = new Workers(threads);
-        MatMul matMul = MatMulChoice.choose(workers, request.weights(), request.precision());
-        return new CpuBackend(request, batchTokens, workers, matMul);
+        try {
+            MatMul matMul = products.open(workers, request.weights(), request.precision());
+            return open(request, batchTokens, workers, matMul);
+        } catch (CheckpointException | RuntimeException e) {
+            workers.close();
+            throw e;
+        }
+    }
+
+    private static CpuBackend open(
+            BackendRequest request, int batchTokens, Workers workers, MatMul matMul)
+            throws CheckpointException {
+        try {
+            return new CpuBackend(request, batchTokens, workers, matMul);
+        } catch (CheckpointException | RuntimeException e) {
+            matMul.close();
+            throw e;
+        }
     }
 
     /** The size of batches that a request will get. */
@@ -97,6 +124,9 @@ final class CpuBackend implements Backend {
 
     @Override
     public float[] score(PackedBatch batch) {
+        if (closed.get()) {
+            throw new IllegalStateException("cpu: this backend is closed");
+        }
         return workers.lead(() -> forward(batch));
     }
 
@@ -130,9 +160,17 @@ final class CpuBackend implements Backend {
 
     @Override
     public void close() {
-        workers.close();
+        if (closed.compareAndSet(false, true)) {
+            workers.lead(this::free);
+            workers.close();
+        }
+    }
+
+    /** Led by a worker, so that it comes after a batch that is still being computed. */
+    private Activations free() {
         matMul.close();
         activations = new Activations(config, 0);
+        return activations;
     }
 
     // The stages, one by one, for tests that compare each with its golden.

@@ -6,10 +6,10 @@ import io.github.baichuanreward.checkpoint.DType;
 import io.github.baichuanreward.checkpoint.Tensor;
 import io.github.baichuanreward.model.BaichuanWeights;
 import io.github.baichuanreward.model.Projection;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -35,9 +35,9 @@ final class MatMulChoice {
             case AUTO, FLOAT32 -> {
                 try {
                     return oneDnn(workers, weights, DType.FLOAT32);
-                } catch (BackendException | LinkageError e) {
+                } catch (BackendException e) {
                     if (SAID.compareAndSet(false, true)) {
-                        LOG.warn("cpu: products in plain Java, which is slow: {}", reason(e));
+                        LOG.warn("cpu: products in plain Java, which is slow: {}", e.getMessage());
                     }
                     return new JavaMatMul(workers);
                 }
@@ -53,7 +53,8 @@ final class MatMulChoice {
     }
 
     private static MatMul bfloat16(Workers workers, BaichuanWeights weights) {
-        for (Tensor tensor : tensors(weights)) {
+        for (Projection projection : projections(weights)) {
+            Tensor tensor = projection.weight();
             if (tensor.dtype() != DType.BFLOAT16) {
                 throw new BackendException(
                         "cpu: precision bfloat16 needs weights in bfloat16, but %s is %s; use float32"
@@ -62,37 +63,57 @@ final class MatMulChoice {
         }
         try {
             return oneDnn(workers, weights, DType.BFLOAT16);
-        } catch (BackendException | LinkageError e) {
+        } catch (BackendException e) {
             throw new BackendException(
                     "cpu: precision bfloat16 is not available here (%s); use float32"
-                            .formatted(reason(e)),
+                            .formatted(e.getMessage()),
                     e);
         }
     }
 
+    /**
+     * oneDNN's products.
+     *
+     * @throws BackendException if they cannot be had, with the reason
+     */
     private static MatMul oneDnn(Workers workers, BaichuanWeights weights, DType input) {
-        return new OneDnnMatMul(workers, OneDnn.get(), input, tensors(weights));
+        try {
+            List<Tensor> all =
+                    projections(weights).stream().flatMap(MatMulChoice::factors).toList();
+            return new OneDnnMatMul(workers, OneDnn.get(), input, all, weights.config().headDim());
+        } catch (NoClassDefFoundError e) { // where it has none of its classes
+            throw new BackendException(missing(String.valueOf(e.getMessage())), e);
+        }
     }
 
-    private static List<Tensor> tensors(BaichuanWeights weights) {
-        List<Tensor> tensors = new ArrayList<>();
-        for (BaichuanWeights.Layer layer : weights.layers()) {
-            for (Projection projection :
-                    List.of(layer.qkv(), layer.outProj(), layer.gate(), layer.up(), layer.down())) {
-                tensors.add(projection.weight());
-            }
-        }
-        return tensors;
+    private static List<Projection> projections(BaichuanWeights weights) {
+        return weights.layers().stream()
+                .flatMap(
+                        layer ->
+                                Stream.of(
+                                        layer.qkv(),
+                                        layer.outProj(),
+                                        layer.gate(),
+                                        layer.up(),
+                                        layer.down()))
+                .toList();
     }
 
-    private static String reason(Throwable e) {
-        if (e instanceof NoClassDefFoundError) {
-            return "org.bytedeco:dnnl is not on the class path";
-        }
-        if (e instanceof LinkageError) {
-            return "oneDNN's natives do not load, %s; see that org.bytedeco's dnnl, javacpp and opencl are on the class path with the natives of this platform"
-                    .formatted(e.getMessage());
-        }
-        return String.valueOf(e.getMessage());
+    /** All that rows are multiplied with, those of adapters too. */
+    private static Stream<Tensor> factors(Projection projection) {
+        return Stream.concat(
+                Stream.of(projection.weight()),
+                projection.deltas().stream().flatMap(delta -> Stream.of(delta.a(), delta.b())));
+    }
+
+    /** Which library is missing, where such a class of it is. */
+    static String missing(String className) {
+        String name = className.replace('/', '.');
+        String artifact =
+                Stream.of("javacpp", "opencl")
+                        .filter(library -> name.contains("org.bytedeco." + library + "."))
+                        .findFirst()
+                        .orElse("dnnl");
+        return "org.bytedeco:%s is not on the class path".formatted(artifact);
     }
 }

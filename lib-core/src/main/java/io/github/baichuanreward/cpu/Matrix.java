@@ -42,10 +42,8 @@ final class Matrix {
     static Matrix map(Tensor tensor, long bandBytes) throws CheckpointException {
         int rows = Math.toIntExact(tensor.shape()[0]);
         int columns = Math.toIntExact(tensor.shape()[1]);
-        int bandRows = (int) Math.max(1, bandBytes / ((long) columns * tensor.dtype().bytes()));
-        if (bandRows > BLOCK) {
-            bandRows -= bandRows % BLOCK;
-        }
+        long blockBytes = (long) BLOCK * columns * tensor.dtype().bytes();
+        int bandRows = (int) (Math.max(1, bandBytes / blockBytes) * BLOCK);
         ByteBuffer[] bands = new ByteBuffer[(rows + bandRows - 1) / bandRows];
         for (int band = 0; band < bands.length; band++) {
             int first = band * bandRows;

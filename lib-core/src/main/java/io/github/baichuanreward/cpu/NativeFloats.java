@@ -1,5 +1,6 @@
 package io.github.baichuanreward.cpu;
 
+import io.github.baichuanreward.backend.BackendException;
 import java.nio.FloatBuffer;
 import org.bytedeco.javacpp.FloatPointer;
 
@@ -10,16 +11,32 @@ import org.bytedeco.javacpp.FloatPointer;
  */
 final class NativeFloats implements AutoCloseable {
 
+    /** A buffer counts its bytes in an int. */
+    private static final long MOST = Integer.MAX_VALUE / Float.BYTES;
+
     private FloatPointer memory = new FloatPointer();
     private FloatBuffer buffer = FloatBuffer.allocate(0);
 
-    /** Makes room for so many floats; those that are new are zero. */
+    /**
+     * Makes room for so many floats; those that are new are zero.
+     *
+     * @throws BackendException if they cannot be had; there is then room for none
+     */
     void reserve(long floats) {
         if (memory.capacity() >= floats) {
             return;
         }
-        memory.deallocate();
-        memory = new FloatPointer(floats);
+        close(); // or both would have to fit, and a failure would leave what is freed
+        if (floats > MOST) {
+            throw new BackendException(
+                    "cpu: %d floats in one piece of native memory; at most %d can be had; lower batchTokens or the lengths of the texts"
+                            .formatted(floats, MOST));
+        }
+        try {
+            memory = new FloatPointer(floats);
+        } catch (OutOfMemoryError e) {
+            throw JavaCppLimits.exceeded(e);
+        }
         memory.zero();
         buffer = memory.asBuffer();
     }

@@ -6,7 +6,7 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_version;
 
 import io.github.baichuanreward.backend.BackendException;
 import io.github.baichuanreward.checkpoint.DType;
-import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
 import org.bytedeco.dnnl.dnnl_version_t;
 import org.bytedeco.dnnl.engine;
 import org.bytedeco.dnnl.global.dnnl;
@@ -16,8 +16,6 @@ import org.bytedeco.dnnl.post_ops;
 import org.bytedeco.dnnl.primitive_attr;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.javacpp.PointerPointer;
-import org.bytedeco.opencl.User_func_Pointer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  * thread that creates or runs products calls {@link #enter} first.
  *
  * <p>The classes of {@code org.bytedeco} are an optional dependency: whoever touches this class
- * must be ready for a {@link LinkageError}.
+ * must be ready for a {@link NoClassDefFoundError}.
  */
 final class OneDnn {
 
@@ -71,7 +69,16 @@ final class OneDnn {
             matmul primitive,
             matmul.primitive_desc description,
             String name,
-            long scratchBytes) {}
+            long scratchBytes)
+            implements AutoCloseable {
+
+        /** Nobody may be running it, nor run it afterwards. */
+        @Override
+        public void close() {
+            primitive.deallocate();
+            description.deallocate();
+        }
+    }
 
     /** An address that can be moved, so that pointing somewhere else makes no garbage. */
     static final class Address extends Pointer {
@@ -83,70 +90,90 @@ final class OneDnn {
     private static final int ONE_THREAD = 1;
 
     private static @Nullable OneDnn loaded;
+    private static @Nullable String refusal;
 
     private final engine cpu;
     private final String version;
-    private final @Nullable User_func_Pointer setThreads;
+    private final @Nullable OpenMpThreads openMp;
 
-    private OneDnn(engine cpu, String version, @Nullable User_func_Pointer setThreads) {
+    private OneDnn(engine cpu, String version, @Nullable OpenMpThreads openMp) {
         this.cpu = cpu;
         this.version = version;
-        this.setThreads = setThreads;
+        this.openMp = openMp;
     }
 
     /**
      * The library; loads it if it is not loaded yet.
      *
-     * @throws LinkageError if its classes or natives are missing or do not load
-     * @throws BackendException if it cannot be made to run on the thread that asks
+     * @throws BackendException if it does not load, or cannot be made to run on the thread that
+     *     asks; with the first reason, however often it is asked
      */
     static synchronized OneDnn get() {
         OneDnn library = loaded;
-        if (library == null) {
-            library = load();
-            loaded = library;
+        if (library != null) {
+            return library;
         }
+        if (refusal != null) {
+            throw new BackendException(refusal);
+        }
+        try {
+            library = load();
+        } catch (BackendException e) {
+            refusal = e.getMessage();
+            throw e;
+        }
+        loaded = library;
         return library;
     }
 
+    /**
+     * What goes wrong here is told as one kind of exception: a class whose initialiser failed says
+     * why only once, and then that it was not found.
+     */
     private static OneDnn load() {
-        Loader.load(dnnl.class);
+        try {
+            JavaCppLimits.without(() -> Loader.load(dnnl.class));
+            return open();
+        } catch (LinkageError e) {
+            throw new BackendException(reason(e), e);
+        } catch (TypeNotPresentException e) { // of an annotation of the bindings
+            throw new BackendException(MatMulChoice.missing(e.typeName()), e);
+        } catch (OutOfMemoryError e) {
+            throw JavaCppLimits.exceeded(e);
+        } catch (BackendException e) {
+            throw e;
+        } catch (RuntimeException e) { // the bindings' word for oneDNN's errors
+            throw new BackendException("oneDNN cannot be set up: " + e.getMessage(), e);
+        }
+    }
+
+    private static String reason(LinkageError e) {
+        if (e.getCause() instanceof ClassNotFoundException) {
+            return MatMulChoice.missing(String.valueOf(e.getMessage()));
+        }
+        Throwable first = e;
+        while (first.getCause() != null) {
+            first = first.getCause();
+        }
+        return ("oneDNN's natives do not load (%s); see that org.bytedeco's dnnl, javacpp and opencl"
+                        + " are on the class path with the classifier %s")
+                .formatted(first.getMessage(), Loader.getPlatform());
+    }
+
+    private static OneDnn open() {
         dnnl_version_t version = dnnl_version();
         int runtime = version.cpu_runtime();
-        User_func_Pointer setThreads = null;
+        OpenMpThreads openMp = null;
         if (runtime == DNNL_RUNTIME_OMP) {
-            setThreads = openMpFunction("omp_set_num_threads");
+            openMp = OpenMpThreads.find();
         } else if (runtime != DNNL_RUNTIME_SEQ) {
             throw new BackendException("oneDNN was built for another kind of threads: " + runtime);
         }
         String name =
                 "oneDNN %d.%d.%d".formatted(version.major(), version.minor(), version.patch());
-        OneDnn library = new OneDnn(new engine(engine.kind.cpu, 0), name, setThreads);
+        OneDnn library = new OneDnn(new engine(engine.kind.cpu, 0), name, openMp);
         library.requireObedience();
         return library;
-    }
-
-    /**
-     * A function of the OpenMP library that oneDNN has brought, as something that takes one
-     * integer.
-     *
-     * <p>No binding offers it. A {@code void(void*)} of the OpenCL bindings, which oneDNN's need
-     * anyway, is called instead: the calling conventions of all platforms that oneDNN is built for
-     * pass a pointer and an int in the same register.
-     */
-    private static User_func_Pointer openMpFunction(String name) {
-        for (Map.Entry<String, String> library : Loader.getLoadedLibraries().entrySet()) {
-            if (library.getKey().contains("omp") && library.getValue() != null) {
-                Loader.loadGlobal(library.getValue());
-            }
-        }
-        Pointer function = Loader.addressof(name);
-        if (function == null || function.isNull()) {
-            throw new BackendException("oneDNN's OpenMP library has no function " + name);
-        }
-        PointerPointer<Pointer> cell = new PointerPointer<>(1);
-        cell.put(function);
-        return new User_func_Pointer(cell);
     }
 
     /**
@@ -154,19 +181,27 @@ final class OneDnn {
      * works. On a thread of its own: the caller's may belong to somebody who uses OpenMP too.
      */
     private void requireObedience() {
-        if (setThreads == null) {
+        if (openMp == null) {
             return;
         }
         long[] bytes = new long[2];
+        String[] name = new String[1];
+        AtomicReference<@Nullable RuntimeException> failure = new AtomicReference<>();
         Thread probe =
                 new Thread(
                         () -> {
-                            threads(2);
-                            bytes[0] = scratchBytes();
-                            enter();
-                            bytes[1] = scratchBytes();
+                            try {
+                                threads(2);
+                                bytes[0] = probe().scratchBytes();
+                                enter();
+                                bytes[1] = probe().scratchBytes();
+                                name[0] = probe().name();
+                            } catch (RuntimeException e) {
+                                failure.set(e);
+                            }
                         },
                         "reward-onednn-probe");
+        probe.setDaemon(true);
         probe.start();
         boolean interrupted = false;
         while (probe.isAlive()) {
@@ -179,18 +214,25 @@ final class OneDnn {
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
-        if (bytes[1] == 0 || bytes[0] <= bytes[1]) {
+        RuntimeException thrown = failure.get();
+        if (thrown != null) {
+            throw thrown;
+        }
+        if (bytes[1] == 0) {
             throw new BackendException(
-                    "oneDNN does not take the number of its threads (scratch memory of %d bytes for"
-                                    .formatted(bytes[0])
-                            + " two, %d for one)".formatted(bytes[1]));
+                    "%s has no fast products for this processor, only %s"
+                            .formatted(version, name[0]));
+        }
+        if (bytes[0] <= bytes[1]) {
+            throw new BackendException(
+                    ("%s does not take the number of its threads (scratch memory of %d bytes for two,"
+                                    + " %d for one); see that no other OpenMP library is loaded")
+                            .formatted(version, bytes[0], bytes[1]));
         }
     }
 
-    private long scratchBytes() {
-        return describe(Shape.of(64, 256, 1024, DType.FLOAT32, DType.FLOAT32))
-                .scratchpad_desc()
-                .get_size();
+    private Product probe() {
+        return product(Shape.of(64, 256, 1024, DType.FLOAT32, DType.FLOAT32));
     }
 
     /** Name and version: {@code oneDNN 3.11.0}. */
@@ -207,11 +249,9 @@ final class OneDnn {
         threads(ONE_THREAD);
     }
 
-    void threads(int count) {
-        if (setThreads != null) {
-            Address number = new Address();
-            number.set(count);
-            setThreads.call(number);
+    private void threads(int count) {
+        if (openMp != null) {
+            openMp.set(count);
         }
     }
 
@@ -225,6 +265,8 @@ final class OneDnn {
         matmul.primitive_desc description;
         try {
             description = describe(shape);
+        } catch (OutOfMemoryError e) {
+            throw JavaCppLimits.exceeded(e);
         } catch (RuntimeException e) { // the bindings' word for oneDNN's errors
             throw new BackendException("%s has no product of %s here".formatted(version, shape), e);
         }

@@ -6,6 +6,7 @@ import io.github.baichuanreward.cpu.OneDnn.Product;
 import io.github.baichuanreward.cpu.OneDnn.Shape;
 import io.github.baichuanreward.cpu.OneDnn.Sum;
 import java.nio.FloatBuffer;
+import java.util.List;
 import java.util.function.Function;
 
 /**
@@ -37,19 +38,31 @@ final class OneDnnAttention implements AttentionProducts, AutoCloseable {
     OneDnnAttention(OneDnn oneDnn, Function<Shape, Product> compiled, int headDim, int hidden) {
         this.lane = new OneDnnLane(oneDnn);
         this.compiled = compiled;
-        this.scoreShape = Shape.of(QUERIES, KEYS, headDim, DType.FLOAT32, DType.FLOAT32);
-        this.mixShape =
-                new Shape(
-                        QUERIES,
-                        headDim,
-                        KEYS,
-                        DType.FLOAT32,
-                        DType.FLOAT32,
-                        Layout.INNER_BY_COLUMNS,
-                        Sum.ADD);
+        this.scoreShape = scoreShape(headDim);
+        this.mixShape = mixShape(headDim);
         this.headDim = headDim;
         this.hidden = hidden;
         this.zeros = new float[QUERIES * headDim];
+    }
+
+    /** All that will be asked of {@code compiled}. */
+    static List<Shape> shapes(int headDim) {
+        return List.of(scoreShape(headDim), mixShape(headDim));
+    }
+
+    private static Shape scoreShape(int headDim) {
+        return Shape.of(QUERIES, KEYS, headDim, DType.FLOAT32, DType.FLOAT32);
+    }
+
+    private static Shape mixShape(int headDim) {
+        return new Shape(
+                QUERIES,
+                headDim,
+                KEYS,
+                DType.FLOAT32,
+                DType.FLOAT32,
+                Layout.INNER_BY_COLUMNS,
+                Sum.ADD);
     }
 
     @Override

@@ -24,11 +24,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * What one thread needs to run oneDNN's products: native memory for their results and for scratch,
  * and a call for each product that it has run.
+ *
+ * <p>Products belong to whoever compiled them, and are closed after all lanes that ran them.
  */
 final class OneDnnLane implements AutoCloseable {
 
-    /** Rows that are rounded together; native rows have room for as many more. */
-    static final int ROUNDING = 16;
+    /** Rows that are rounded together. */
+    private static final int ROUNDING = 16;
 
     private final OneDnn oneDnn;
     private final stream order;
@@ -58,28 +60,45 @@ final class OneDnnLane implements AutoCloseable {
 
     /** The arguments of a product, pointed to where they lie before each run. */
     private record Call(
-            IntMemoryMap arguments, memory input, memory weights, memory output, memory scratch) {}
+            IntMemoryMap arguments, memory input, memory weights, memory output, memory scratch) {
+
+        void close() {
+            arguments.deallocate();
+            input.deallocate();
+            weights.deallocate();
+            output.deallocate();
+            scratch.deallocate();
+        }
+    }
 
     /** Rounds so many rows to bfloat16. */
-    private record Rounding(reorder primitive, IntMemoryMap arguments, memory from, memory to) {}
+    private record Rounding(reorder primitive, IntMemoryMap arguments, memory from, memory to) {
+
+        void close() {
+            primitive.deallocate();
+            arguments.deallocate();
+            from.deallocate();
+            to.deallocate();
+        }
+    }
 
     /**
-     * Copies rows {@code first + from} to {@code first + to} of {@code x} to rows {@code from} to
-     * {@code to} of {@code rows}.
+     * Copies {@code count} rows of {@code x}, those from {@code from} on, to native memory.
      *
+     * @param rows receives them from row {@code row} on
      * @param type {@code FLOAT32}, or {@code BFLOAT16} to round to the nearest
      */
-    void pack(NativeFloats rows, float[] x, int first, int from, int to, int inner, DType type) {
+    void pack(NativeFloats rows, int row, float[] x, int from, int count, int inner, DType type) {
         enter();
         if (type == DType.FLOAT32) {
-            rows.buffer().put(from * inner, x, (first + from) * inner, (to - from) * inner);
+            rows.buffer().put(row * inner, x, from * inner, count * inner);
             return;
         }
         unrounded.reserve((long) ROUNDING * inner);
-        for (int row = from; row < to; row += ROUNDING) {
-            int count = Math.min(ROUNDING, to - row);
-            unrounded.buffer().put(0, x, (first + row) * inner, count * inner);
-            round(rows.address() + (long) row * inner * type.bytes(), count, inner, type);
+        for (int done = 0; done < count; done += ROUNDING) {
+            int part = Math.min(ROUNDING, count - done);
+            unrounded.buffer().put(0, x, (from + done) * inner, part * inner);
+            round(rows.address() + (long) (row + done) * inner * type.bytes(), part, inner, type);
         }
     }
 
@@ -238,7 +257,9 @@ final class OneDnnLane implements AutoCloseable {
 
     @Override
     public void close() {
+        calls.values().forEach(Call::close);
         calls.clear();
+        roundings.values().forEach(Rounding::close);
         roundings.clear();
         output.close();
         scratch.close();

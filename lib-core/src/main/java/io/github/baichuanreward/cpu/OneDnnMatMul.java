@@ -47,10 +47,12 @@ final class OneDnnMatMul extends MatMul {
     private final DType input;
     private final OneDnnLane[] lanes;
     private final Map<Shape, Product> products = new ConcurrentHashMap<>();
+    private final Map<Shape, Product> proven = new ConcurrentHashMap<>();
     private final Map<Matrix, long[]> bands = new ConcurrentHashMap<>();
     private final NativeFloats packed = new NativeFloats();
     private final List<OneDnnAttention> attentions = new ArrayList<>();
     private final String description;
+    private boolean closed;
 
     /**
      * Compiles a product for each kind of weight, so that what oneDNN does not have is known before
@@ -59,9 +61,10 @@ final class OneDnnMatMul extends MatMul {
      * @param input what rows are rounded to where the weights have the same type: {@code FLOAT32},
      *     which keeps them, or {@code BFLOAT16}
      * @param weights all that will be multiplied with
+     * @param headDim width of a head in attention
      * @throws BackendException if oneDNN has no fast product for a kind of weights on this CPU
      */
-    OneDnnMatMul(Workers workers, OneDnn oneDnn, DType input, List<Tensor> weights) {
+    OneDnnMatMul(Workers workers, OneDnn oneDnn, DType input, List<Tensor> weights, int headDim) {
         super(workers);
         this.oneDnn = oneDnn;
         this.input = input;
@@ -69,23 +72,40 @@ final class OneDnnMatMul extends MatMul {
         for (int w = 0; w < lanes.length; w++) {
             lanes[w] = new OneDnnLane(oneDnn);
         }
-        this.description = oneDnn.version() + " (" + workers.lead(() -> compile(weights)) + ")";
+        try {
+            this.description =
+                    "%s (%s)"
+                            .formatted(
+                                    oneDnn.version(),
+                                    workers.lead(() -> compile(weights, headDim)));
+        } catch (BackendException e) {
+            close();
+            throw e;
+        }
     }
 
     /** The code that will run, as oneDNN calls it. */
-    private String compile(List<Tensor> weights) {
+    private String compile(List<Tensor> weights, int headDim) {
         lanes[0].enter();
         Set<String> names = new TreeSet<>();
         for (Tensor w : weights) {
-            int columns = (int) Math.min(COLUMNS, w.shape()[0]);
+            int columns = (int) w.shape()[0];
             int inner = (int) w.shape()[1];
-            Shape shape = Shape.of(FEWEST, columns, inner, inputFor(w.dtype()), w.dtype());
-            names.add(compiled(shape).name());
+            for (int width : new int[] {Math.min(COLUMNS, columns), columns % COLUMNS}) {
+                // Other numbers of rows take the code of one of these two.
+                for (int rows : new int[] {FEWEST, TILE}) {
+                    if (width > 0) {
+                        names.add(compiled(shape(w.dtype(), inner, rows, width)).name());
+                    }
+                }
+            }
         }
-        if (input == DType.BFLOAT16 && names.stream().anyMatch(name -> name.startsWith("gemm"))) {
+        // oneDNN takes bfloat16 on any processor with AVX-512, and widens it where it must.
+        if (input == DType.BFLOAT16 && names.stream().anyMatch(n -> n.startsWith("gemm:jit"))) {
             throw new BackendException(
                     "this processor has no bfloat16 instructions; oneDNN would emulate them");
         }
+        OneDnnAttention.shapes(headDim).forEach(this::compiled);
         return String.join(", ", names);
     }
 
@@ -137,6 +157,9 @@ final class OneDnnMatMul extends MatMul {
 
     /** Packs the rows of {@code x}, a strip at a time, and runs all tiles of a strip. */
     private void tiles(float[] x, Matrix w, int count, Tile tile) {
+        if (closed) {
+            throw new IllegalStateException("these products are closed");
+        }
         int blocks = (w.rows() + COLUMNS - 1) / COLUMNS;
         long rowBytes = (long) w.columns() * inputFor(w.dtype()).bytes();
         for (int strip = 0; strip < count; strip += STRIP) {
@@ -165,21 +188,34 @@ final class OneDnnMatMul extends MatMul {
     private void multiply(OneDnnLane lane, Matrix w, int rows, long from, int column, int width) {
         long[] addresses = bands.computeIfAbsent(w, OneDnnMatMul::addresses);
         long weights = addresses[w.bandOf(column)] + w.offsetInBand(column);
-        lane.run(product(shape(w, rounded(rows), width), lane, from, weights), from, weights);
+        lane.run(
+                product(shape(w.dtype(), w.columns(), rounded(rows), width), lane, from, weights),
+                from,
+                weights);
     }
 
-    /** Copies rows to native memory, in the type that the product takes. */
+    /**
+     * Copies rows to native memory, in the type that the product takes, and behind them the first
+     * ones once more, to fill up the last tile: what earlier products left there might be slow
+     * (denormal), and would make the comparison of bits one of zeros.
+     */
     private void pack(float[] x, int first, int size, Matrix w) {
         int inner = w.columns();
         DType type = inputFor(w.dtype());
-        packed.reserve((long) (size + OneDnnLane.ROUNDING) * inner);
+        int last = (size - 1) / TILE * TILE; // where the last tile begins
+        int whole = last + rounded(size - last);
+        packed.reserve((long) whole * inner);
         int pieces = Math.min(workers.count(), size);
         workers.run(
                 pieces,
                 (worker, piece) -> {
+                    OneDnnLane lane = lanes[worker];
                     int from = (int) ((long) size * piece / pieces);
                     int to = (int) ((long) size * (piece + 1) / pieces);
-                    lanes[worker].pack(packed, x, first, from, to, inner, type);
+                    lane.pack(packed, from, x, first + from, to - from, inner, type);
+                    if (piece == 0 && whole > size) {
+                        lane.pack(packed, size, x, first, whole - size, inner, type);
+                    }
                 });
     }
 
@@ -191,28 +227,28 @@ final class OneDnnMatMul extends MatMul {
         return rows <= FEWEST ? FEWEST : Integer.highestOneBit(rows - 1) * 2;
     }
 
+    /** A product for so many rows that gives a row the bits that the smallest gives it. */
     private Product product(Shape shape, OneDnnLane lane, long input, long weights) {
-        Product known = products.get(shape);
+        Product known = proven.get(shape);
         if (known != null) {
             return known;
         }
-        Product fresh = oneDnn.product(shape);
+        Product fresh = compiled(shape);
         if (shape.rows() > FEWEST) {
-            Shape few =
-                    Shape.of(
-                            FEWEST, shape.columns(), shape.inner(), shape.input(), shape.weights());
-            lane.requireSameBits(fresh, product(few, lane, input, weights), input, weights);
+            Product few = compiled(shape(shape.weights(), shape.inner(), FEWEST, shape.columns()));
+            lane.requireSameBits(fresh, few, input, weights);
         }
-        products.put(shape, fresh);
+        proven.put(shape, fresh);
         return fresh;
     }
 
     private Product compiled(Shape shape) {
-        return products.computeIfAbsent(shape, oneDnn::product);
+        Product known = products.get(shape);
+        return known != null ? known : products.computeIfAbsent(shape, oneDnn::product);
     }
 
-    private Shape shape(Matrix w, int rows, int columns) {
-        return Shape.of(rows, columns, w.columns(), inputFor(w.dtype()), w.dtype());
+    private Shape shape(DType weights, int inner, int rows, int columns) {
+        return Shape.of(rows, columns, inner, inputFor(weights), weights);
     }
 
     /** Adapters may come in another type than the weights; they are met with float32 rows. */
@@ -243,10 +279,15 @@ final class OneDnnMatMul extends MatMul {
 
     @Override
     public void close() {
+        closed = true;
         packed.close();
         for (OneDnnLane lane : lanes) {
             lane.close();
         }
         attentions.forEach(OneDnnAttention::close);
+        proven.clear();
+        products.values().forEach(Product::close);
+        products.clear();
+        bands.clear();
     }
 }

@@ -240,6 +240,9 @@ final class Workers implements AutoCloseable {
         }
 
         void help(Loop wanted) {
+            if (closed) {
+                throw new IllegalStateException("these workers are closed");
+            }
             Thread running = thread;
             if (running == null) {
                 running = factory.newThread(this);

@@ -12,10 +12,12 @@ import java.util.List;
 import java.util.Random;
 import org.assertj.core.api.SoftAssertions;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What every backend promises: right rewards, and the same bits in every batch. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 public abstract class BackendContract {
 
     /** Opens the backend under test. */
@@ -24,8 +26,18 @@ public abstract class BackendContract {
     /** Largest distance from the float64 reward. */
     protected abstract double tolerance();
 
+    /** What is asked for. */
+    protected Precision precision() {
+        return Precision.AUTO;
+    }
+
+    /** Names of the models to compute. */
+    protected List<String> goldens() {
+        return Golden.names();
+    }
+
     @ParameterizedTest
-    @MethodSource("io.github.baichuanreward.Golden#names")
+    @MethodSource("goldens")
     void givesTheRewardsOfTheReference(String name) throws IOException {
         Golden golden = Golden.read(name);
         SoftAssertions all = new SoftAssertions();
@@ -54,7 +66,7 @@ public abstract class BackendContract {
     }
 
     @ParameterizedTest
-    @MethodSource("io.github.baichuanreward.Golden#names")
+    @MethodSource("goldens")
     void packsWhatTheReferencePadded(String name) throws IOException {
         Golden golden = Golden.read(name);
         List<Golden.Case> cases = golden.padded();
@@ -69,7 +81,7 @@ public abstract class BackendContract {
     }
 
     @ParameterizedTest
-    @MethodSource("io.github.baichuanreward.Golden#names")
+    @MethodSource("goldens")
     void givesTheSameBitsInEveryBatchAndOrder(String name) throws IOException {
         Golden golden = Golden.read(name);
         List<int[]> sequences = new ArrayList<>();
@@ -101,14 +113,14 @@ public abstract class BackendContract {
 
     @Test
     void mayBeClosedTwice() throws IOException {
-        Backend backend = open(Golden.read("tiny-a"));
+        Backend backend = open(Golden.read(goldens().get(0)));
         backend.close();
         backend.close();
     }
 
     private Backend open(Golden golden) throws IOException {
         BaichuanWeights weights = golden.open();
-        return open(new BackendRequest(weights, Precision.AUTO, List.of(), 0, 0));
+        return open(new BackendRequest(weights, precision(), List.of(), 0, 0));
     }
 
     private static PackedBatch batch(List<int[]> sequences) {

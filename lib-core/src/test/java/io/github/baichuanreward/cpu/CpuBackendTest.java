@@ -12,10 +12,16 @@ import io.github.baichuanreward.backend.BackendProvider;
 import io.github.baichuanreward.backend.BackendRequest;
 import io.github.baichuanreward.backend.Precision;
 import io.github.baichuanreward.batch.PackedBatch;
+import io.github.baichuanreward.checkpoint.DType;
 import io.github.baichuanreward.model.BaichuanWeights;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -67,6 +73,61 @@ class CpuBackendTest extends BackendContract {
                     .isInstanceOf(BackendException.class)
                     .hasMessage(
                             "cpu: 30000000 tokens in a batch; this model allows at most 29826161");
+        }
+    }
+
+    @Test
+    void bfloat16NeedsWeightsOfThatType() throws IOException {
+        String odd = "model.layers.1.mlp.up_proj.weight";
+        for (DType type : List.of(DType.FLOAT32, DType.FLOAT16)) {
+            Path model = new TinyModel(1).type(DType.BFLOAT16).type(odd, type).write(directory);
+            BackendRequest request =
+                    new BackendRequest(
+                            BaichuanWeights.open(model), Precision.BFLOAT16, List.of(), 0, 1);
+
+            assertThatThrownBy(() -> CpuBackend.open(request))
+                    .isInstanceOf(BackendException.class)
+                    .hasMessage(
+                            "cpu: precision bfloat16 needs weights in bfloat16, but %s is %s; use"
+                                    + " float32",
+                            odd, type);
+        }
+    }
+
+    @Test
+    void isNotUsedAfterClose() throws IOException {
+        CpuBackend backend = CpuBackend.open(request(Precision.AUTO, List.of(), 0));
+        PackedBatch batch = PackedBatch.pack(List.of(new int[] {1, 2, 3}), 10).get(0);
+        backend.close();
+
+        assertThatThrownBy(() -> backend.score(batch))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessage("cpu: this backend is closed");
+    }
+
+    /** Native memory must not go while a batch is computed in it. */
+    @Test
+    void closingWaitsForTheBatchThatIsComputed() throws Exception {
+        for (int round = 0; round < 20; round++) {
+            CpuBackend backend = CpuBackend.open(request(Precision.AUTO, List.of(), 0));
+            int[] ids = new int[64];
+            PackedBatch batch = PackedBatch.pack(Collections.nCopies(40, ids), 1 << 20).get(0);
+            float expected = backend.score(batch)[0];
+            CountDownLatch started = new CountDownLatch(1);
+            CompletableFuture<float[]> rewards =
+                    CompletableFuture.supplyAsync(
+                            () -> {
+                                started.countDown();
+                                return backend.score(batch);
+                            });
+            started.await();
+            Thread.sleep(round % 5);
+            backend.close();
+            try {
+                assertThat(rewards.get(20, TimeUnit.SECONDS)).containsOnly(expected);
+            } catch (ExecutionException e) { // it came after close
+                assertThat(e.getCause()).isInstanceOf(IllegalStateException.class);
+            }
         }
     }
 

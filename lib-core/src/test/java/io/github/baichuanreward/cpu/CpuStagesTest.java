@@ -21,6 +21,11 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 class CpuStagesTest {
 
+    /** Chooses the products under test. */
+    CpuBackend.Products products() {
+        return MatMulChoice::choose;
+    }
+
     /** Of a stage's largest value: float32 rounding over a few hundred products and some layers. */
     private static final double STAGE = 5e-6;
 
@@ -85,9 +90,10 @@ class CpuStagesTest {
         }
     }
 
-    private static CpuBackend open(Golden golden) throws IOException {
+    private CpuBackend open(Golden golden) throws IOException {
         BaichuanWeights weights = golden.open();
-        return CpuBackend.open(new BackendRequest(weights, Precision.AUTO, List.of(), 0, 2));
+        return CpuBackend.open(
+                new BackendRequest(weights, Precision.AUTO, List.of(), 0, 2), products());
     }
 
     private static void compare(String stage, float[] actual, double[][] expected, double share) {
