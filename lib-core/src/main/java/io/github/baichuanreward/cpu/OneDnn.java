@@ -6,6 +6,7 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_version;
 
 import io.github.baichuanreward.backend.BackendException;
 import io.github.baichuanreward.checkpoint.DType;
+import java.io.UncheckedIOException;
 import java.util.concurrent.atomic.AtomicReference;
 import org.bytedeco.dnnl.dnnl_version_t;
 import org.bytedeco.dnnl.engine;
@@ -132,8 +133,7 @@ final class OneDnn {
      */
     private static OneDnn load() {
         try {
-            JavaCppLimits.without(() -> Loader.load(dnnl.class));
-            return open();
+            return unpackAndOpen();
         } catch (LinkageError e) {
             throw new BackendException(reason(e), e);
         } catch (TypeNotPresentException e) { // of an annotation of the bindings
@@ -142,8 +142,20 @@ final class OneDnn {
             throw JavaCppLimits.exceeded(e);
         } catch (BackendException e) {
             throw e;
+        } catch (UncheckedIOException e) {
+            throw new BackendException(String.valueOf(e.getMessage()), e);
         } catch (RuntimeException e) { // the bindings' word for oneDNN's errors
             throw new BackendException("oneDNN cannot be set up: " + e.getMessage(), e);
+        }
+    }
+
+    private static OneDnn unpackAndOpen() {
+        JavaCppCache cache = JavaCppCache.open();
+        try {
+            JavaCppLimits.without(() -> Loader.load(dnnl.class));
+            return open();
+        } finally {
+            cache.close();
         }
     }
 
