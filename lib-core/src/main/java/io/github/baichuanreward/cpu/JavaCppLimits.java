@@ -7,10 +7,10 @@ import java.util.List;
  * How much native memory JavaCPP, which oneDNN's bindings allocate with, lets a process have.
  *
  * <p>By default it counts what it has allocated, up to the largest heap, and refuses to allocate
- * anything, be it one object, while the whole process has more physical memory of its own than four
- * times that. The first is plenty here. The second is a matter of what else the application does:
- * with a heap of 1 GB, which is enough for a 13B model, 4 GB of memory that other native libraries
- * hold would stop this one. Mapped weights do not count on Linux, which tells them apart as shared.
+ * anything, be it one object, while the whole process has more physical memory (but for mapped
+ * files) than four times that. The first is plenty here: oneDNN needs less than the activations on
+ * the heap. The second is met by an application that has little heap and much native memory of its
+ * own, and would end a run in the middle, when a batch of a new size needs a product of its own.
  */
 final class JavaCppLimits {
 
@@ -46,7 +46,7 @@ final class JavaCppLimits {
     /** What to say where JavaCPP, or the system, has no more memory. */
     static BackendException exceeded(OutOfMemoryError e) {
         return new BackendException(
-                ("cpu: no native memory for oneDNN (%s); lower batchTokens or the lengths of the"
+                ("no native memory for oneDNN (%s); lower batchTokens or the lengths of the"
                                 + " texts, or raise JavaCPP's limits, which follow the heap's (-Xmx):"
                                 + " -Dorg.bytedeco.javacpp.maxBytes=... and"
                                 + " -Dorg.bytedeco.javacpp.maxPhysicalBytes=..., 0 for none")

@@ -29,7 +29,7 @@ final class NativeFloats implements AutoCloseable {
         close(); // or both would have to fit, and a failure would leave what is freed
         if (floats > MOST) {
             throw new BackendException(
-                    "cpu: %d floats in one piece of native memory; at most %d can be had; lower batchTokens or the lengths of the texts"
+                    "%d floats in one piece of native memory; at most %d can be had; lower batchTokens or the lengths of the texts"
                             .formatted(floats, MOST));
         }
         try {
