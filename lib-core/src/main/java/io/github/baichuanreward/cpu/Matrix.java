@@ -20,6 +20,9 @@ final class Matrix {
     /** Bands hold whole blocks of so many rows, so that a block lies in one piece. */
     static final int BLOCK = 64;
 
+    /** Bytes that come from memory together. */
+    private static final int LINE = 64;
+
     private final DType dtype;
     private final int rows;
     private final int columns;
@@ -89,5 +92,22 @@ final class Matrix {
     void toFloats(float[] destination, int offset, int row, int firstColumn, int count) {
         int first = row % bandRows * columns + firstColumn;
         dtype.toFloats(destination, offset, bands[row / bandRows], first, count);
+    }
+
+    /**
+     * Brings rows into the cache by reading them one after another, which the processor sees ahead
+     * of. oneDNN reads the rows of a block side by side, and would wait for each piece.
+     *
+     * @return the sum of some of the bytes
+     */
+    long readAhead(int row, int count) {
+        ByteBuffer band = bands[bandOf(row)];
+        int from = Math.toIntExact(offsetInBand(row));
+        int end = from + count * columns * dtype.bytes();
+        long sum = 0;
+        for (int i = from; i < end; i += LINE) {
+            sum += band.get(i);
+        }
+        return sum;
     }
 }

@@ -40,6 +40,10 @@ final class OneDnnLane implements AutoCloseable {
     private final NativeFloats output = new NativeFloats();
     private final NativeFloats scratch = new NativeFloats();
     private final NativeFloats unrounded = new NativeFloats();
+
+    /** What reading ahead has read, so that the compiler does not leave it out. */
+    long seen;
+
     private float[] line = new float[0];
     private float[] gate = new float[0];
     private float[] up = new float[0];

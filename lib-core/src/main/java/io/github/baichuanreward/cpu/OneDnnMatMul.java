@@ -188,6 +188,7 @@ final class OneDnnMatMul extends MatMul {
     private void multiply(OneDnnLane lane, Matrix w, int rows, long from, int column, int width) {
         long[] addresses = bands.computeIfAbsent(w, OneDnnMatMul::addresses);
         long weights = addresses[w.bandOf(column)] + w.offsetInBand(column);
+        lane.seen += w.readAhead(column, width);
         lane.run(
                 product(shape(w.dtype(), w.columns(), rounded(rows), width), lane, from, weights),
                 from,
