@@ -114,6 +114,7 @@ final class MatMulChoice {
                         .filter(library -> name.contains("org.bytedeco." + library + "."))
                         .findFirst()
                         .orElse("dnnl");
-        return "org.bytedeco:%s is not on the class path".formatted(artifact);
+        return "org.bytedeco:%s is not on the class path; add org.bytedeco:dnnl-platform"
+                .formatted(artifact);
     }
 }

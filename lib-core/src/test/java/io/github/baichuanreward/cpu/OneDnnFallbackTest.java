@@ -111,7 +111,8 @@ class OneDnnFallbackTest {
         assertThat(run.warnings()).hasSize(1);
         assertThat(run.warnings().get(0))
                 .contains(WARNING)
-                .endsWith(": org.bytedeco:dnnl is not on the class path");
+                .endsWith(
+                        ": org.bytedeco:dnnl is not on the class path; add org.bytedeco:dnnl-platform");
         assertPlainJava(run);
     }
 
@@ -122,9 +123,9 @@ class OneDnnFallbackTest {
         assertThat(run.output())
                 .containsExactly(
                         "refused: cpu: precision bfloat16 is not available here"
-                                + " (org.bytedeco:dnnl is not on the class path); use float32",
+                                + " (org.bytedeco:dnnl is not on the class path; add org.bytedeco:dnnl-platform); use float32",
                         "refused: cpu: precision bfloat16 is not available here"
-                                + " (org.bytedeco:dnnl is not on the class path); use float32");
+                                + " (org.bytedeco:dnnl is not on the class path; add org.bytedeco:dnnl-platform); use float32");
     }
 
     @Test
@@ -136,7 +137,8 @@ class OneDnnFallbackTest {
                 .allSatisfy(
                         line ->
                                 assertThat(line)
-                                        .contains("org.bytedeco:opencl is not on the class path"));
+                                        .contains(
+                                                "org.bytedeco:opencl is not on the class path; add"));
     }
 
     @Test
