@@ -27,7 +27,7 @@ import org.bytedeco.javacpp.BytePointer;
  * that {@link #FEWEST} rows alone give.
  *
  * <p>Rows are copied to native memory, {@link #STRIP} at a time, and so are the results back to the
- * heap: that costs about one hundredth of a product.
+ * heap: that costs a few hundredths of a product.
  */
 final class OneDnnMatMul extends MatMul {
 
