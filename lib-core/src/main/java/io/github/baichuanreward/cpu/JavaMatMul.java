@@ -38,16 +38,6 @@ final class JavaMatMul extends MatMul {
     }
 
     @Override
-    void multiply(float[] y, float[] x, Matrix w, int rows) {
-        run(y, x, w, rows, false);
-    }
-
-    @Override
-    void multiplyAdd(float[] y, float[] x, Matrix w, int rows) {
-        run(y, x, w, rows, true);
-    }
-
-    @Override
     AttentionProducts attention(int headDim, int hidden) {
         return new PanelProducts(headDim, hidden);
     }
@@ -70,7 +60,8 @@ final class JavaMatMul extends MatMul {
                         own.multiplyGatedPanel(gated, x, gate, up, rows, first, width));
     }
 
-    private void run(float[] y, float[] x, Matrix w, int rows, boolean add) {
+    @Override
+    void multiply(float[] y, float[] x, Matrix w, int rows, boolean add) {
         panels(
                 w.rows(),
                 (own, first, width) -> own.multiplyPanel(y, x, w, rows, first, width, add));

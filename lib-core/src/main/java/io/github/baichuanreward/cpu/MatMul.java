@@ -20,10 +20,21 @@ abstract class MatMul implements AutoCloseable {
      * @param y {@code [rows, w.rows]}
      * @param x {@code [rows, w.columns]}
      */
-    abstract void multiply(float[] y, float[] x, Matrix w, int rows);
+    final void multiply(float[] y, float[] x, Matrix w, int rows) {
+        multiply(y, x, w, rows, false);
+    }
 
     /** {@code y += x W^T}: the residual is added once, after the product is complete. */
-    abstract void multiplyAdd(float[] y, float[] x, Matrix w, int rows);
+    final void multiplyAdd(float[] y, float[] x, Matrix w, int rows) {
+        multiply(y, x, w, rows, true);
+    }
+
+    /**
+     * What {@link #multiply} and {@link #multiplyAdd} have in common.
+     *
+     * @param add whether what is in {@code y} counts
+     */
+    abstract void multiply(float[] y, float[] x, Matrix w, int rows, boolean add);
 
     /**
      * {@code gated = silu(x G^T) * (x U^T)}: the two products meet while they are in a cache, and

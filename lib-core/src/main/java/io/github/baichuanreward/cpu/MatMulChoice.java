@@ -78,8 +78,7 @@ final class MatMulChoice {
      */
     private static MatMul oneDnn(Workers workers, BaichuanWeights weights, DType input) {
         try {
-            List<Tensor> all =
-                    projections(weights).stream().flatMap(MatMulChoice::factors).toList();
+            List<Tensor> all = projections(weights).stream().flatMap(Projection::tensors).toList();
             return new OneDnnMatMul(workers, OneDnn.get(), input, all, weights.config().headDim());
         } catch (NoClassDefFoundError e) { // where it has none of its classes
             throw new BackendException(missing(String.valueOf(e.getMessage())), e);
@@ -87,23 +86,7 @@ final class MatMulChoice {
     }
 
     private static List<Projection> projections(BaichuanWeights weights) {
-        return weights.layers().stream()
-                .flatMap(
-                        layer ->
-                                Stream.of(
-                                        layer.qkv(),
-                                        layer.outProj(),
-                                        layer.gate(),
-                                        layer.up(),
-                                        layer.down()))
-                .toList();
-    }
-
-    /** All that rows are multiplied with, those of adapters too. */
-    private static Stream<Tensor> factors(Projection projection) {
-        return Stream.concat(
-                Stream.of(projection.weight()),
-                projection.deltas().stream().flatMap(delta -> Stream.of(delta.a(), delta.b())));
+        return weights.layers().stream().flatMap(BaichuanWeights.Layer::projections).toList();
     }
 
     /** Which library is missing, where such a class of it is. */

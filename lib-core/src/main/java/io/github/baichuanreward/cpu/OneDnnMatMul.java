@@ -110,16 +110,6 @@ final class OneDnnMatMul extends MatMul {
     }
 
     @Override
-    void multiply(float[] y, float[] x, Matrix w, int rows) {
-        run(y, x, w, rows, false);
-    }
-
-    @Override
-    void multiplyAdd(float[] y, float[] x, Matrix w, int rows) {
-        run(y, x, w, rows, true);
-    }
-
-    @Override
     void multiplyGated(float[] gated, float[] x, Matrix gate, Matrix up, int count) {
         tiles(
                 x,
@@ -133,7 +123,8 @@ final class OneDnnMatMul extends MatMul {
                 });
     }
 
-    private void run(float[] y, float[] x, Matrix w, int count, boolean add) {
+    @Override
+    void multiply(float[] y, float[] x, Matrix w, int count, boolean add) {
         tiles(
                 x,
                 w,

@@ -49,10 +49,14 @@ public final class BaichuanWeights {
             Projection up,
             Projection down) {
 
+        /** All that rows are multiplied with, in the order of use. */
+        public Stream<Projection> projections() {
+            return Stream.of(qkv, outProj, gate, up, down);
+        }
+
         Stream<Tensor> tensors() {
             return Stream.concat(
-                    Stream.of(inputNorm, postNorm),
-                    Stream.of(qkv, outProj, gate, up, down).flatMap(Projection::tensors));
+                    Stream.of(inputNorm, postNorm), projections().flatMap(Projection::tensors));
         }
     }
 

@@ -14,7 +14,8 @@ import java.util.stream.Stream;
  */
 public record Projection(Tensor weight, List<LoraCheckpoint.Delta> deltas) {
 
-    Stream<Tensor> tensors() {
+    /** The weight, then both matrices of each adapter: all that rows are multiplied with. */
+    public Stream<Tensor> tensors() {
         return Stream.concat(
                 Stream.of(weight),
                 deltas.stream().flatMap(delta -> Stream.of(delta.a(), delta.b())));
