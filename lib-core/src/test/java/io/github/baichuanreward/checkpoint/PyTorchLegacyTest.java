@@ -19,7 +19,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Files of torch.save before PyTorch 1.6: as they are, and every way to be wrong. */
+/**
+ * Files of torch.save before PyTorch 1.6: as they are, and every way to be wrong. Long, because
+ * each way has a test of its own.
+ */
 class PyTorchLegacyTest {
     private static final float[] VALUES = {1, 2, 3, 4, 5, 6};
 

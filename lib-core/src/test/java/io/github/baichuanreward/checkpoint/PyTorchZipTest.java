@@ -29,7 +29,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Files of torch.save, above all wrong ones: zip records, then what the pickle says of the
- * storages.
+ * storages. Long, because each way to be wrong has a test of its own.
  */
 class PyTorchZipTest {
     private static final float[] VALUES = {1, 2, 3, 4, 5, 6};

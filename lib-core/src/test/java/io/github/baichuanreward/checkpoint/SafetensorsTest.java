@@ -15,7 +15,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Safetensors files, above all wrong ones. */
+/**
+ * Safetensors files, above all wrong ones. Long, because each way to be wrong has a test of its
+ * own.
+ */
 class SafetensorsTest {
     @TempDir private Path directory;
 

@@ -18,7 +18,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Pickles, above all those that ask for more than data. */
+/**
+ * Pickles, above all those that ask for more than data. Long, because each opcode that is refused,
+ * or refused in some place, has a test of its own.
+ */
 class UnpicklerTest {
 
     private static Object read(byte[] pickle) throws CheckpointException {

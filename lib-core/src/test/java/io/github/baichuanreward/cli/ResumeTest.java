@@ -25,6 +25,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+/**
+ * Runs that were interrupted at any byte, and all that must not be resumed. Long, because each
+ * thing that may have changed meanwhile has a test of its own.
+ */
 class ResumeTest {
 
     private static final String ROWS =

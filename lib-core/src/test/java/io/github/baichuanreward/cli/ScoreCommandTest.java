@@ -29,6 +29,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+/**
+ * The command that scores, from its arguments to the bytes that it writes. Long, because each
+ * option and each kind of bad row has a test of its own.
+ */
 class ScoreCommandTest {
 
     private static final ObjectMapper JSON = new ObjectMapper();
