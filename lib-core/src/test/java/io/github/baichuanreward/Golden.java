@@ -6,8 +6,6 @@ import io.github.baichuanreward.checkpoint.CheckpointException;
 import io.github.baichuanreward.model.BaichuanWeights;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.URISyntaxException;
-import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -111,15 +109,7 @@ public final class Golden {
     }
 
     private static Path inside(String name) {
-        URL url = Golden.class.getResource("/golden/" + name + "/expected.json");
-        if (url == null) {
-            throw new IllegalArgumentException("no golden case " + name);
-        }
-        try {
-            return Path.of(url.toURI()).resolveSibling("");
-        } catch (URISyntaxException e) {
-            throw new IllegalArgumentException(e);
-        }
+        return TestData.inside("lib-core/src/test/resources/golden/" + name);
     }
 
     /** Its name. */

@@ -17,14 +17,19 @@ public final class TestData {
      * directory), {@code expected.json}, {@code heldout-pairs.json}.
      */
     public static Path demoModel() {
+        return inside("dist/demo-model");
+    }
+
+    /** Returns a folder of this repository, whichever of its modules is tested. */
+    static Path inside(String relative) {
         Path start = Path.of("").toAbsolutePath();
         for (Path folder = start; folder != null; folder = folder.getParent()) {
-            Path candidate = folder.resolve("dist/demo-model");
+            Path candidate = folder.resolve(relative);
             if (Files.isDirectory(candidate)) {
                 return candidate;
             }
         }
-        return fail("no dist/demo-model in %s or in any folder above it", start);
+        return fail("no %s in %s or in any folder above it", relative, start);
     }
 
     /**

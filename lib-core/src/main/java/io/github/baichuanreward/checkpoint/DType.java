@@ -76,6 +76,31 @@ public enum DType {
         return Float.intBitsToFloat(bits << 16);
     }
 
+    /** The half nearest to a value, of two the even one; infinity from 65520 on. */
+    public static short floatToHalf(float value) {
+        int bits = Float.floatToRawIntBits(value);
+        int magnitude = bits & 0x7fffffff;
+        int half;
+        if (magnitude >= 0x477f_f000) {
+            half = magnitude > 0x7f80_0000 ? 0x7e00 : 0x7c00;
+        } else if (magnitude >= 0x3880_0000) {
+            half = ((magnitude + 0xfff + ((magnitude >> 13) & 1)) >> 13) - (112 << 10);
+        } else {
+            // Floats from 0.5 on are as far apart as subnormal halves, and have the same last bits.
+            half = Float.floatToRawIntBits(Float.intBitsToFloat(magnitude) + 0.5f) - 0x3f00_0000;
+        }
+        return (short) (half | ((bits >> 16) & 0x8000));
+    }
+
+    /** The bfloat16 nearest to a value, of two the even one. */
+    public static short floatToBfloat16(float value) {
+        int bits = Float.floatToRawIntBits(value);
+        if ((bits & 0x7fffffff) > 0x7f80_0000) {
+            return (short) ((bits >> 16) | 0x0040); // else a NaN could round to infinity
+        }
+        return (short) ((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+    }
+
     /**
      * Converts elements to floats; exact for all three float types.
      *
@@ -95,6 +120,32 @@ public enum DType {
         switch (this) {
             case FLOAT32 -> elements.asFloatBuffer().get(destination, offset, count);
             case FLOAT16, BFLOAT16 -> shortsToFloats(destination, offset, elements.asShortBuffer());
+            default ->
+                    throw new IllegalArgumentException(
+                            this + " is not a float type; it cannot be computed with");
+        }
+    }
+
+    /**
+     * Converts floats to elements of this type, each rounded to the nearest, of two to the even
+     * one.
+     *
+     * @param destination receives {@code count} little-endian elements; its position, limit and
+     *     byte order are neither used nor changed except that nothing beyond the limit is written
+     * @param first index of the first element, counted from the start of {@code destination}
+     * @throws IllegalArgumentException if this is not a float type
+     * @throws IndexOutOfBoundsException if the elements do not lie inside {@code destination} or
+     *     {@code source}
+     */
+    public void fromFloats(
+            ByteBuffer destination, int first, float[] source, int offset, int count) {
+        Objects.checkFromIndexSize(offset, count, source.length);
+        Objects.checkFromIndexSize(first, count, destination.limit() / bytes);
+        ByteBuffer elements =
+                destination.slice(first * bytes, count * bytes).order(ByteOrder.LITTLE_ENDIAN);
+        switch (this) {
+            case FLOAT32 -> elements.asFloatBuffer().put(source, offset, count);
+            case FLOAT16, BFLOAT16 -> floatsToShorts(elements.asShortBuffer(), source, offset);
             default ->
                     throw new IllegalArgumentException(
                             this + " is not a float type; it cannot be computed with");
@@ -138,6 +189,35 @@ public enum DType {
                 bfloat16sToFloats(destination, at, piece, count);
             }
             at += count;
+        }
+    }
+
+    /** By pieces, for the reason given above. */
+    private void floatsToShorts(ShortBuffer destination, float[] source, int offset) {
+        short[] piece = new short[Math.min(PIECE, destination.remaining())];
+        int at = offset;
+        while (destination.hasRemaining()) {
+            int count = Math.min(piece.length, destination.remaining());
+            if (this == FLOAT16) {
+                floatsToHalves(piece, source, at, count);
+            } else {
+                floatsToBfloat16s(piece, source, at, count);
+            }
+            destination.put(piece, 0, count);
+            at += count;
+        }
+    }
+
+    private static void floatsToHalves(short[] destination, float[] source, int offset, int count) {
+        for (int i = 0; i < count; i++) {
+            destination[i] = floatToHalf(source[offset + i]);
+        }
+    }
+
+    private static void floatsToBfloat16s(
+            short[] destination, float[] source, int offset, int count) {
+        for (int i = 0; i < count; i++) {
+            destination[i] = floatToBfloat16(source[offset + i]);
         }
     }
 

@@ -136,6 +136,88 @@ class DTypeTest {
                 .hasMessageContaining(type.name());
     }
 
+    /** Every value goes to itself; between neighbours the nearer is taken, halfway the even one. */
+    @ParameterizedTest
+    @EnumSource(names = {"FLOAT16", "BFLOAT16"})
+    void floatsAreRoundedToTheNearestAndHalfwayToTheEven(DType type) {
+        int infinity = type == DType.FLOAT16 ? 0x7c00 : 0x7f80;
+        for (int bits = 0; bits < infinity; bits++) {
+            double value = type == DType.FLOAT16 ? half(bits) : bfloat16(bits);
+            double next = type == DType.FLOAT16 ? half(bits + 1) : bfloat16(bits + 1);
+            if (bits + 1 == infinity) {
+                next = type == DType.FLOAT16 ? 65_536 : 0x1p128;
+            }
+            float middle = (float) ((value + next) / 2); // exact: a float has more bits
+            int even = bits + (bits & 1);
+            for (int sign : new int[] {1, -1}) {
+                int mark = sign < 0 ? 0x8000 : 0;
+                assertRounded(type, sign * (float) value, bits | mark);
+                assertRounded(type, sign * Math.nextDown(middle), bits | mark);
+                assertRounded(type, sign * middle, even | mark);
+                assertRounded(type, sign * Math.nextUp(middle), (bits + 1) | mark);
+            }
+        }
+    }
+
+    private static void assertRounded(DType type, float value, int bits) {
+        short rounded =
+                type == DType.FLOAT16 ? DType.floatToHalf(value) : DType.floatToBfloat16(value);
+        if (rounded != (short) bits) { // a million assertions would take their time
+            assertThat(rounded & 0xffff).as("%s of %s", type, value).isEqualTo(bits);
+        }
+    }
+
+    @Test
+    void infinityAndNanStayWhatTheyAre() {
+        float[] nans = {Float.NaN, Float.intBitsToFloat(0x7f80_0001), Float.intBitsToFloat(-1)};
+        for (float nan : nans) {
+            assertThat(DType.halfToFloat(DType.floatToHalf(nan))).isNaN();
+            assertThat(DType.bfloat16ToFloat(DType.floatToBfloat16(nan))).isNaN();
+        }
+        assertThat(DType.floatToHalf(Float.NEGATIVE_INFINITY)).isEqualTo((short) 0xfc00);
+        assertThat(DType.floatToBfloat16(Float.POSITIVE_INFINITY)).isEqualTo((short) 0x7f80);
+        assertThat(DType.floatToHalf(Float.MAX_VALUE)).isEqualTo((short) 0x7c00);
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"FLOAT32", "FLOAT16", "BFLOAT16"})
+    void bulkRoundingEqualsTheSingleOne(DType type) {
+        int count = 10_001; // more than two pieces
+        float[] values = new float[count + 3];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (i - 5000) * 1.2345e-3f;
+        }
+        int bytes = type.bytes();
+        ByteBuffer target = ByteBuffer.allocateDirect((count + 7) * bytes);
+        target.order(ByteOrder.LITTLE_ENDIAN);
+        type.fromFloats(target, 5, values, 3, count);
+        for (int i = 0; i < count; i++) {
+            int at = (5 + i) * bytes;
+            float value = values[3 + i];
+            switch (type) {
+                case FLOAT16 -> assertThat(target.getShort(at)).isEqualTo(DType.floatToHalf(value));
+                case BFLOAT16 ->
+                        assertThat(target.getShort(at)).isEqualTo(DType.floatToBfloat16(value));
+                default -> assertThat(target.getFloat(at)).isEqualTo(value);
+            }
+        }
+        assertThat(target.get(5 * bytes - 1)).isZero();
+        assertThat(target.get((5 + count) * bytes)).isZero();
+    }
+
+    @Test
+    void roundingBeyondTheDestinationIsRefused() {
+        assertThatThrownBy(
+                        () ->
+                                DType.FLOAT16.fromFloats(
+                                        ByteBuffer.allocate(6), 2, new float[2], 0, 2))
+                .isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(
+                        () -> DType.INT8.fromFloats(ByteBuffer.allocate(6), 2, new float[2], 0, 2))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("INT8");
+    }
+
     @Test
     void theFloatTypesSayHowWideTheyAre() {
         assertThat(DType.FLOAT32.bytes()).isEqualTo(4);
