@@ -63,13 +63,15 @@ namespace simt {
 
 // Device memory. What is wrong on the host's side throws: std::invalid_argument for a range that is not inside one
 // allocation, or for reading bytes that were never written; std::bad_alloc where no room is left.
-void* allocate(size_t bytes);  // uninitialised; aligned to 256 bytes and no further
+void* allocate(size_t bytes, int owner = 0);  // uninitialised; aligned to 256 bytes and no further
 void free(void* allocation);
 void free_all();
 void upload(void* target, const void* source, size_t bytes);
 void download(void* target, const void* source, size_t bytes);
 void copy(void* target, const void* source, size_t bytes);
 void fill(void* target, uint8_t value, size_t bytes);
+// Kernels may touch only what these allocated, a bit for each: a device, and those whose memory it has access to.
+void show_owners(uint64_t owners);
 
 // Runs a kernel. False where it, or the launch, did something wrong; what, error() says until the next launch.
 bool launch(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& kernel);

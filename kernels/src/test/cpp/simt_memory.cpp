@@ -20,8 +20,10 @@ Range recent[64];
 // Allocations begin at a page's byte ALIGNMENT, for no more alignment than a driver promises, and lie GAP apart.
 constexpr size_t PAGE = 4096, ALIGNMENT = 256, GAP = 64 << 10;
 static std::map<size_t, size_t> allocations;  // offset -> bytes
-static std::deque<Range> freed;               // the latest, for what is said of an access to them
-static size_t next = GAP;                     // where the search for room begins: what was freed rests a while
+static std::map<size_t, int> owners;          // offset -> owner, where it is not 0
+static uint64_t shown_owners = ~0ull;
+static std::deque<Range> freed;  // the latest, for what is said of an access to them
+static size_t next = GAP;        // where the search for room begins: what was freed rests a while
 
 static void* reserve(size_t bytes) {
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
@@ -117,7 +119,7 @@ static size_t find_room(size_t from, size_t need) {
     return begin + need + GAP <= global_memory.bytes ? begin : global_memory.bytes;
 }
 
-void* allocate(size_t bytes) {
+void* allocate(size_t bytes, int owner) {
     reserve_memory();
     if (bytes == 0) throw std::invalid_argument("allocate: no bytes");
     if (bytes > global_memory.bytes) throw std::bad_alloc();
@@ -127,6 +129,7 @@ void* allocate(size_t bytes) {
     if (room == global_memory.bytes) throw std::bad_alloc();
     next = room + ((need + PAGE - 1) & -PAGE) + GAP;
     allocations.emplace(room + ALIGNMENT, bytes);
+    if (owner != 0) owners.emplace(room + ALIGNMENT, owner);
     std::erase_if(freed, [&](const Range& f) { return f.begin < room + need && room < f.begin + f.bytes; });
     return global_memory.data + room + ALIGNMENT;
 }
@@ -145,6 +148,7 @@ void free(void* allocation) {
     const auto found = allocations.find(offset_of(allocation));
     if (found == allocations.end()) throw std::invalid_argument("free: not the beginning of an allocation");
     release({found->first, found->second});
+    owners.erase(found->first);
     allocations.erase(found);
     std::fill(std::begin(recent), std::end(recent), Range{});
 }
@@ -152,6 +156,13 @@ void free(void* allocation) {
 void free_all() {
     for (const auto& [begin, bytes] : allocations) release({begin, bytes});
     allocations.clear();
+    owners.clear();
+    std::fill(std::begin(recent), std::end(recent), Range{});
+}
+
+void show_owners(uint64_t owners) {
+    if (owners == shown_owners) return;
+    shown_owners = owners;
     std::fill(std::begin(recent), std::end(recent), Range{});
 }
 
@@ -180,6 +191,13 @@ void find_global(size_t offset, unsigned bytes, Access access, Place place) {
         fail_host(reinterpret_cast<uintptr_t>(global_memory.data) + offset, bytes, access, place);
     const Range range = nearest(offset);
     if (contains(range, offset, bytes)) {
+        const auto owned = owners.find(range.begin);
+        const int owner = owned == owners.end() ? 0 : owned->second;
+        if (!(shown_owners >> owner & 1)) {
+            fail(place,
+                    "global %s of %u bytes at byte %zu of an allocation of device %d, to which this one has no access",
+                    did, bytes, offset - range.begin, owner);
+        }
         recent[(offset >> 16) % 64] = range;
         return;
     }

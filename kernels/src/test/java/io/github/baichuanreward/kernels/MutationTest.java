@@ -78,7 +78,7 @@ class MutationTest {
 
     private List<Program> baseline() throws Exception {
         List<Future<Program>> runs = new ArrayList<>();
-        for (String name : Sources.names(Sources.TEST_CPP, "_test.cpp")) {
+        for (String name : Sources.programs()) {
             runs.add(processes.submit(() -> baseline(name)));
         }
         List<Program> programs = new ArrayList<>();

@@ -26,12 +26,16 @@ class ProgramsTest {
      *
      * @param folder below target, that holds the programs
      * @param target of the Makefile
+     * @param programs their names, without the end
      */
-    private record Build(String folder, String target) {
+    private record Build(String folder, String target, List<String> programs) {
 
-        static final Build PLAIN = new Build("cpp", "tests");
-        static final Build UBSAN = new Build("ubsan", "tests-ubsan");
-        static final Build ASAN = new Build("asan", "tests-asan");
+        static final Build PLAIN = new Build("cpp", "tests", Sources.programs());
+        static final Build UBSAN = new Build("ubsan", "tests-ubsan", Sources.programs());
+        static final Build ASAN = new Build("asan", "tests-asan", Sources.programs());
+
+        /** The libraries that stand for a driver and its GPUs. */
+        static final Build FAKE_GPU = new Build("fake-gpu", "fake-gpu-test", List.of("fake_gpu"));
     }
 
     /** The program of one op, started with options that {@code title} tells. */
@@ -61,9 +65,14 @@ class ProgramsTest {
             // A test that is skipped is counted, a factory is not.
             return Stream.of(dynamicTest("all programs", Toolchain::requireCompiler));
         }
-        Toolchain.make(Build.PLAIN.target(), Build.UBSAN.target(), Build.ASAN.target());
+        Toolchain.make(
+                Build.PLAIN.target(),
+                Build.UBSAN.target(),
+                Build.ASAN.target(),
+                Build.FAKE_GPU.target());
         for (int seed = 0; seed <= 3; seed++) { // 0 is lane order
             start(Build.PLAIN, LIMIT, "--seed", Integer.toString(seed));
+            start(Build.FAKE_GPU, LIMIT, "--seed", Integer.toString(seed));
         }
         start(Build.UBSAN, LIMIT, "--seed", "0");
         start(Build.ASAN, LIMIT, "--seed", "4");
@@ -83,7 +92,7 @@ class ProgramsTest {
     }
 
     private void start(Build build, Duration limit, String... options) {
-        for (String name : Sources.names(Sources.TEST_CPP, "_test.cpp")) {
+        for (String name : build.programs()) {
             Path program = Sources.TARGET.resolve(build.folder()).resolve(name + "_test");
             List<String> command = new ArrayList<>(List.of(program.toString()));
             command.addAll(List.of(options));

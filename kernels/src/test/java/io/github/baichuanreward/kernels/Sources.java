@@ -45,6 +45,13 @@ final class Sources {
         }
     }
 
+    /** Returns the names of the programs that test kernels. The fake GPU's own is none of them. */
+    static List<String> programs() {
+        return names(TEST_CPP, "_test.cpp").stream()
+                .filter(name -> !name.startsWith("fake_"))
+                .toList();
+    }
+
     /**
      * Returns the hash that the checked-in PTX names: over the sources' names and contents, sorted
      * by name, whatever their ends of lines; {@code make sources-hash} prints the same.
