@@ -1,0 +1,88 @@
+package io.github.baichuanreward.cuda;
+
+import io.github.baichuanreward.batch.PackedBatch;
+import java.nio.ByteBuffer;
+
+/**
+ * A batch as the kernels read it: written into one buffer, which goes to the device in one copy.
+ *
+ * @param tokens of all sequences
+ * @param sequences how many there are
+ * @param ids {@code [tokens]}
+ * @param attention all rows
+ * @param lastAttention the tiles that hold last tokens
+ * @param lastRows {@code [sequences]}: the row of each one's last token
+ * @param bytes of all that was written
+ */
+record BatchInput(
+        int tokens,
+        int sequences,
+        DeviceBuffer ids,
+        Attention attention,
+        Attention lastAttention,
+        DeviceBuffer lastRows,
+        long bytes) {
+
+    /**
+     * Attention's work.
+     *
+     * @param segments the sequences
+     * @param tiles what of them is computed
+     * @param tileCount how many tiles that are
+     */
+    record Attention(DeviceBuffer segments, DeviceBuffer tiles, int tileCount) {}
+
+    /** Sections of the buffer, each of which may lie behind a gap. */
+    private static final int SECTIONS = 5;
+
+    /** Between sections, at most. */
+    private static final int GAP = 256;
+
+    /**
+     * An id, a segment, a tile for the sequence and as much as one for each 128 rows, a last tile
+     * and a last row: what a token costs that is a sequence of its own.
+     */
+    private static final int BYTES_A_TOKEN =
+            Integer.BYTES + Launchers.SEGMENT_BYTES + 3 * Launchers.TILE_BYTES + Integer.BYTES;
+
+    /** Room that suffices for any batch of so many tokens. */
+    static long bytes(int tokens) {
+        return (long) tokens * BYTES_A_TOKEN + SECTIONS * GAP;
+    }
+
+    /**
+     * Writes a batch.
+     *
+     * @param target receives it
+     * @param memory where it will be on the device
+     */
+    static BatchInput write(ByteBuffer target, DeviceBuffer memory, PackedBatch batch) {
+        int[] starts = batch.starts();
+        int sequences = batch.sequences();
+        int[] segments = new int[4 * sequences];
+        int[] lastRows = new int[sequences];
+        for (int s = 0; s < sequences; s++) {
+            segments[4 * s] = starts[s];
+            segments[4 * s + 1] = starts[s + 1] - starts[s];
+            lastRows[s] = starts[s + 1] - 1;
+        }
+        int[] tiles = AttentionTiles.all(starts);
+        int[] lastTiles = AttentionTiles.last(starts);
+        Arena arena = new Arena(memory);
+        DeviceBuffer allSegments = put(target, arena, segments);
+        return new BatchInput(
+                batch.tokens().length,
+                sequences,
+                put(target, arena, batch.tokens()),
+                new Attention(allSegments, put(target, arena, tiles), tiles.length / 2),
+                new Attention(allSegments, put(target, arena, lastTiles), lastTiles.length / 2),
+                put(target, arena, lastRows),
+                arena.used());
+    }
+
+    private static DeviceBuffer put(ByteBuffer target, Arena arena, int[] values) {
+        target.position((int) arena.used());
+        target.asIntBuffer().put(values);
+        return arena.take((long) values.length * Integer.BYTES);
+    }
+}

@@ -1,0 +1,102 @@
+package io.github.baichuanreward.cuda;
+
+import io.github.baichuanreward.backend.BackendException;
+import java.util.function.IntSupplier;
+import jcuda.CudaException;
+import jcuda.driver.CUresult;
+import jcuda.driver.JCudaDriver;
+import jcuda.jcublas.cublasStatus;
+
+/**
+ * Calls the driver and cuBLAS for one device: the place where a code that they return becomes an
+ * exception that names device, call and error, and says what to do.
+ */
+final class Cuda {
+
+    private final String device;
+
+    /**
+     * Speaks for a device.
+     *
+     * @param device how messages call it, such as {@code device 0 (NVIDIA H200)}
+     */
+    Cuda(String device) {
+        this.device = device;
+    }
+
+    /**
+     * Calls the driver.
+     *
+     * @param call the function, and what it is asked for
+     * @throws BackendException if the driver refuses
+     */
+    void driver(String call, IntSupplier function) {
+        int code = result(call, function);
+        if (code != CUresult.CUDA_SUCCESS) {
+            throw failure(call, errorName(code), remedy(code));
+        }
+    }
+
+    /**
+     * Calls cuBLAS.
+     *
+     * @param call the function, and what it is asked for
+     * @throws BackendException if cuBLAS refuses
+     */
+    void cublas(String call, IntSupplier function) {
+        int status = result(call, function);
+        if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
+            String remedy =
+                    status == cublasStatus.CUBLAS_STATUS_ALLOC_FAILED
+                            ? memory() + "free memory of this GPU, or use one with more"
+                            : "load the model again, or try -D%s=%s"
+                                    .formatted(GemmChoice.PROPERTY, GemmChoice.KERNELS);
+            throw failure(call, cublasStatus.stringFor(status), remedy);
+        }
+    }
+
+    /** The error that a call has led to. */
+    BackendException failure(String call, String error, String remedy) {
+        return new BackendException("cuda: %s: %s: %s; %s".formatted(device, call, error, remedy));
+    }
+
+    /** How the driver calls an error. */
+    static String errorName(int code) {
+        return CUresult.stringFor(code);
+    }
+
+    /** Bytes for people. */
+    static String mebibytes(long bytes) {
+        return "%d MiB".formatted((bytes + (1L << 20) - 1) >> 20);
+    }
+
+    private int result(String call, IntSupplier function) {
+        try {
+            return function.getAsInt();
+        } catch (CudaException e) { // where the application has told JCuda to throw
+            throw new BackendException("cuda: %s: %s: %s".formatted(device, call, e), e);
+        }
+    }
+
+    private static String remedy(int code) {
+        return switch (code) {
+            case CUresult.CUDA_ERROR_OUT_OF_MEMORY ->
+                    memory() + "lower the batch tokens (--batch_tokens), or use a larger GPU";
+            case CUresult.CUDA_ERROR_ILLEGAL_ADDRESS,
+                    CUresult.CUDA_ERROR_LAUNCH_FAILED,
+                    CUresult.CUDA_ERROR_ILLEGAL_INSTRUCTION,
+                    CUresult.CUDA_ERROR_MISALIGNED_ADDRESS,
+                    CUresult.CUDA_ERROR_ECC_UNCORRECTABLE ->
+                    "load the model again; the kernel's log (dmesg, lines with Xid) says more";
+            default -> "load the model again";
+        };
+    }
+
+    private static String memory() {
+        long[] free = new long[1];
+        long[] total = new long[1];
+        return JCudaDriver.cuMemGetInfo(free, total) == CUresult.CUDA_SUCCESS
+                ? "%d MiB free of %d; ".formatted(free[0] >> 20, total[0] >> 20)
+                : "";
+    }
+}

@@ -1,0 +1,69 @@
+package io.github.baichuanreward.cuda;
+
+import io.github.baichuanreward.backend.Backend;
+import io.github.baichuanreward.backend.BackendException;
+import io.github.baichuanreward.backend.BackendProvider;
+import io.github.baichuanreward.backend.BackendRequest;
+import io.github.baichuanreward.checkpoint.CheckpointException;
+import io.github.baichuanreward.cuda.CudaDevice.Properties;
+
+/**
+ * Offers an NVIDIA GPU. Nothing of JCuda is touched before {@link #check} is asked, and a library
+ * that is missing is an answer, never an error.
+ */
+public final class CudaBackendProvider implements BackendProvider {
+
+    /** For {@link java.util.ServiceLoader}. */
+    public CudaBackendProvider() {}
+
+    @Override
+    public String name() {
+        return "cuda";
+    }
+
+    @Override
+    public int preference() {
+        return 100;
+    }
+
+    @Override
+    public Suitability check(BackendRequest request) {
+        try {
+            return suitability(request);
+        } catch (BackendException e) {
+            String message = String.valueOf(e.getMessage());
+            return new Suitability(Fit.ABSENT, message.replaceFirst("^cuda: ", ""));
+        } catch (LinkageError e) {
+            return new Suitability(
+                    Fit.ABSENT,
+                    "JCuda's classes are not there (%s); add org.jcuda:jcuda and org.jcuda:jcublas"
+                            .formatted(e.getMessage()));
+        }
+    }
+
+    @Override
+    public Backend open(BackendRequest request) throws CheckpointException {
+        return CudaBackend.open(request);
+    }
+
+    private static Suitability suitability(BackendRequest request) {
+        DeviceChoice choice = DeviceChoice.of(request.devices());
+        Properties device = choice.device();
+        if (device == null) {
+            return new Suitability(Fit.ABSENT, String.valueOf(choice.problem()));
+        }
+        CudaBackend.half(request);
+        MemoryPlan plan = CudaBackend.plan(request, GemmChoice.choose());
+        String problem = plan.problem(device.bytes());
+        return problem == null
+                ? new Suitability(
+                        Fit.USABLE,
+                        "%s with %s: %s"
+                                .formatted(
+                                        device.label(),
+                                        MemoryPlan.gib(device.bytes()),
+                                        plan.numbers()))
+                : new Suitability(
+                        Fit.TOO_SMALL, "%s is too small: %s".formatted(device.label(), problem));
+    }
+}

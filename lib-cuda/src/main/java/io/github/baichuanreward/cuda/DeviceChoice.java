@@ -1,0 +1,99 @@
+package io.github.baichuanreward.cuda;
+
+import io.github.baichuanreward.cuda.CudaDevice.Properties;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which device a model runs on, or why none can be used and what to do. Looks at driver and devices
+ * and takes none into use.
+ *
+ * @param device the one; null where there is a problem
+ * @param problem null where there is none
+ */
+record DeviceChoice(@Nullable Properties device, @Nullable String problem) {
+
+    private static final int NO_DEVICE = 100;
+
+    /**
+     * Chooses.
+     *
+     * @param wanted device numbers; empty for the first that can be used
+     * @throws io.github.baichuanreward.backend.BackendException if the driver fails
+     */
+    static DeviceChoice of(List<Integer> wanted) {
+        String missing = CudaLibraries.driver().problem();
+        if (missing != null) {
+            return none(missing);
+        }
+        int code = CudaDevice.initialize();
+        if (code != 0) {
+            return none(driverProblem(code));
+        }
+        if (wanted.size() > 1) {
+            return none(
+                    "devices %s were given, but this version computes on one; give one of them"
+                            .formatted(wanted));
+        }
+        int count = CudaDevice.count();
+        if (wanted.isEmpty()) {
+            return firstUsable(count);
+        }
+        int ordinal = wanted.get(0);
+        if (ordinal < 0 || ordinal >= count) {
+            return none(
+                    "there is no device %d, but %d, numbered from 0; see nvidia-smi"
+                            .formatted(ordinal, count));
+        }
+        return usable(CudaDevice.properties(ordinal));
+    }
+
+    private static DeviceChoice firstUsable(int count) {
+        DeviceChoice first = none(driverProblem(NO_DEVICE));
+        for (int ordinal = 0; ordinal < count; ordinal++) {
+            DeviceChoice choice = usable(CudaDevice.properties(ordinal));
+            if (choice.problem() == null) {
+                return choice;
+            }
+            if (ordinal == 0) {
+                first = choice;
+            }
+        }
+        return first;
+    }
+
+    /** Whether a device can run the kernels. */
+    static DeviceChoice usable(Properties device) {
+        if (device.driver() < KernelImages.OLDEST_DRIVER) {
+            return none(
+                    ("the NVIDIA driver is of CUDA %d.%d; install driver 450 or newer, which is of"
+                                    + " CUDA %d")
+                            .formatted(
+                                    device.driver() / 1000,
+                                    device.driver() % 1000 / 10,
+                                    KernelImages.OLDEST_DRIVER / 1000));
+        }
+        if (device.major() < KernelImages.OLDEST_MAJOR) {
+            return none(
+                    ("%s has compute capability %d.%d, and the kernels need %d.0 (Ampere, 2020) or"
+                                    + " newer; use a newer GPU, or --backend cpu")
+                            .formatted(
+                                    device.label(),
+                                    device.major(),
+                                    device.minor(),
+                                    KernelImages.OLDEST_MAJOR));
+        }
+        return new DeviceChoice(device, null);
+    }
+
+    private static String driverProblem(int code) {
+        return code == NO_DEVICE
+                ? "the NVIDIA driver finds no GPU; see nvidia-smi, and CUDA_VISIBLE_DEVICES"
+                : "driver: cuInit: %s; see nvidia-smi, and reboot after an update of the driver"
+                        .formatted(Cuda.errorName(code));
+    }
+
+    private static DeviceChoice none(String problem) {
+        return new DeviceChoice(null, problem);
+    }
+}

@@ -1,0 +1,167 @@
+package io.github.baichuanreward.cuda;
+
+import io.github.baichuanreward.checkpoint.CheckpointException;
+import io.github.baichuanreward.checkpoint.DType;
+import io.github.baichuanreward.checkpoint.LoraCheckpoint;
+import io.github.baichuanreward.checkpoint.Tensor;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Rows of a stored weight and where they go: converted to the device's half type, with what
+ * adapters add, and with zeros between groups of columns.
+ *
+ * @param tensor of one dimension (rows of one element) or two
+ * @param deltas each adds {@code scale * b a}; summed in float32 and rounded once
+ * @param firstRow of the tensor
+ * @param rows how many
+ * @param columns of the tensor, and what they become
+ * @param target {@code [rows, columns.padded]} half
+ */
+record WeightBand(
+        Tensor tensor,
+        List<LoraCheckpoint.Delta> deltas,
+        long firstRow,
+        int rows,
+        Columns columns,
+        DeviceBuffer target) {
+
+    /**
+     * Columns in groups, each filled up with zeros.
+     *
+     * @param groups how many
+     * @param width of a group in the tensor
+     * @param paddedWidth of a group on the device
+     */
+    record Columns(int groups, int width, int paddedWidth) {
+
+        /** Columns that stay as they are. */
+        static Columns of(int count) {
+            return new Columns(1, count, count);
+        }
+
+        int source() {
+            return groups * width;
+        }
+
+        int padded() {
+            return groups * paddedWidth;
+        }
+    }
+
+    /** Elements that are converted at a time: they stay in the cache. */
+    private static final int PIECE = 1 << 16;
+
+    /** The band in parts of at most so many bytes, or of one row. */
+    List<WeightBand> split(int bytes) {
+        int most = Math.max(1, bytes / rowBytes());
+        List<WeightBand> parts = new ArrayList<>();
+        for (int row = 0; row < rows; row += most) {
+            int count = Math.min(most, rows - row);
+            DeviceBuffer part = target.view((long) row * rowBytes(), (long) count * rowBytes());
+            parts.add(new WeightBand(tensor, deltas, firstRow + row, count, columns, part));
+        }
+        return parts;
+    }
+
+    /** Bytes of a row on the device. */
+    int rowBytes() {
+        return columns.padded() * Short.BYTES;
+    }
+
+    /**
+     * Fills a buffer with what goes to the target.
+     *
+     * @throws CheckpointException if the file cannot be read, or is cut while it is read
+     */
+    void fill(ByteBuffer destination, DType half) throws CheckpointException {
+        fill(destination, half, tensor.mapRows(firstRow, rows));
+    }
+
+    /** From what is mapped already. */
+    void fill(ByteBuffer destination, DType half, ByteBuffer source) throws CheckpointException {
+        try {
+            convert(destination, half, source);
+        } catch (InternalError e) { // how Java says that a page of the mapping is not there
+            throw new CheckpointException(
+                    "%s: tensor %s: the file was cut, or cannot be read, while it was loaded: %s"
+                            .formatted(tensor.file(), tensor.name(), e.getMessage()),
+                    e);
+        }
+    }
+
+    private void convert(ByteBuffer destination, DType half, ByteBuffer source)
+            throws CheckpointException {
+        boolean asItIs =
+                tensor.dtype() == half && deltas.isEmpty() && columns.source() == columns.padded();
+        if (asItIs) {
+            destination.put(0, source, 0, rows * rowBytes());
+            return;
+        }
+        List<Delta> added = new ArrayList<>();
+        for (LoraCheckpoint.Delta delta : deltas) {
+            added.add(Delta.read(delta, firstRow, rows));
+        }
+        int width = columns.source();
+        int most = Math.max(1, PIECE / width);
+        float[] values = new float[Math.min(most, rows) * width];
+        for (int row = 0; row < rows; row += most) {
+            int count = Math.min(most, rows - row);
+            tensor.dtype().toFloats(values, 0, source, row * width, count * width);
+            for (Delta delta : added) {
+                delta.add(values, row, count, width);
+            }
+            write(destination, half, values, row, count);
+        }
+    }
+
+    private void write(ByteBuffer destination, DType half, float[] values, int first, int count) {
+        int width = columns.width();
+        int padded = columns.paddedWidth();
+        if (width == padded) {
+            int elements = count * columns.source();
+            half.fromFloats(destination, first * columns.padded(), values, 0, elements);
+            return;
+        }
+        for (int group = 0; group < count * columns.groups(); group++) {
+            int at = (first * columns.groups() + group) * padded;
+            half.fromFloats(destination, at, values, group * width, width);
+            for (int c = width; c < padded; c++) {
+                destination.putShort((at + c) * Short.BYTES, (short) 0);
+            }
+        }
+    }
+
+    /**
+     * What an adapter adds to these rows.
+     *
+     * @param a {@code [rank, columns]}
+     * @param b {@code [rows, rank]}, scaled
+     */
+    @SuppressWarnings("ArrayRecordComponent") // never compared
+    private record Delta(float[] a, float[] b, int rank) {
+
+        static Delta read(LoraCheckpoint.Delta delta, long firstRow, int rows)
+                throws CheckpointException {
+            int rank = delta.rank();
+            float[] b = new float[rows * rank];
+            delta.b().dtype().toFloats(b, 0, delta.b().mapRows(firstRow, rows), 0, b.length);
+            for (int i = 0; i < b.length; i++) {
+                b[i] *= delta.scale();
+            }
+            return new Delta(delta.a().toFloats(), b, rank);
+        }
+
+        void add(float[] values, int firstRow, int count, int width) {
+            for (int row = 0; row < count; row++) {
+                for (int r = 0; r < rank; r++) {
+                    float factor = b[(firstRow + row) * rank + r];
+                    for (int c = 0; c < width; c++) {
+                        values[row * width + c] += factor * a[r * width + c];
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+package io.github.baichuanreward.cuda;
+
+import io.github.baichuanreward.backend.Backend;
+import io.github.baichuanreward.backend.BackendContract;
+import io.github.baichuanreward.backend.BackendRequest;
+import io.github.baichuanreward.backend.Precision;
+import java.io.IOException;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+
+/**
+ * What every backend promises, with the own products in float16; models whose sizes are odd, whose
+ * heads are five, and one with an adapter. {@link CudaAccuracyTest} has the rewards of all.
+ */
+class CudaOwnGemmTest extends BackendContract {
+
+    @BeforeEach
+    void requireFakeGpu() {
+        FakeGpu.require();
+    }
+
+    @AfterEach
+    void nothingLives() {
+        FakeGpu.assertNothingLives();
+    }
+
+    @Override
+    protected Backend open(BackendRequest request) throws IOException {
+        return CudaBackend.open(request, GemmChoice.kernels());
+    }
+
+    @Override
+    protected Precision precision() {
+        return Precision.FLOAT16;
+    }
+
+    @Override
+    protected double tolerance() {
+        return Tolerances.FLOAT16;
+    }
+
+    @Override
+    protected List<String> goldens() {
+        return List.of("tiny-odd", "tiny-b-lora");
+    }
+}

@@ -1,0 +1,86 @@
+package io.github.baichuanreward.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.fail;
+import static org.junit.jupiter.api.Assumptions.abort;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import jcuda.driver.JCudaDriver;
+
+/**
+ * The driver and cuBLAS that stand in for real ones; see {@code kernels/src/test/cpp/fake_cuda.h}.
+ * The build puts their folder into {@code LD_LIBRARY_PATH}.
+ */
+final class FakeGpu {
+
+    private static final int FAIL_CALL = 0x7f000001;
+    private static final int LIVE_BYTES = 0x7f000002;
+    private static final int LIVE_OBJECTS = 0x7f000003;
+    private static final int LAUNCHES = 0x7f000004;
+    private static final int FREE_MEMORY = 0x7f000005;
+    private static final int PRODUCT_ORDER = 0x7f000006;
+
+    private FakeGpu() {}
+
+    /** Skips the calling test where the fake GPU could not be built. */
+    static void require() {
+        Path library = folder().resolve("libcuda.so.1");
+        if (!Files.exists(library)) {
+            String message = library + " is not there: it needs GNU make and g++ on Linux";
+            if (Boolean.getBoolean("testdata.required")) {
+                fail(message);
+            }
+            abort(message);
+        }
+        assertThat(CudaLibraries.driver().problem()).isNull();
+        assertThat(CudaDevice.initialize()).isZero();
+    }
+
+    /** Where its libraries are. */
+    static Path folder() {
+        return Path.of(System.getProperty("kernels.directory"), "target", "fake-gpu")
+                .toAbsolutePath()
+                .normalize();
+    }
+
+    /** The k-th call from now on fails; 0 for none. */
+    static void failCall(int k) {
+        set(FAIL_CALL, k);
+    }
+
+    /** Calls since {@link #failCall}. */
+    static long calls() {
+        return get(FAIL_CALL);
+    }
+
+    static long launches() {
+        return get(LAUNCHES);
+    }
+
+    /** Lets so much memory be free; 0 for all. A device must be in use by the thread. */
+    static void freeMemory(long bytes) {
+        set(FREE_MEMORY, bytes);
+    }
+
+    /** 0: sums as they stand. 1: by the number of rows. 2: by a row's place, too. */
+    static void productOrder(int order) {
+        set(PRODUCT_ORDER, order);
+    }
+
+    /** Nothing that was opened is still open. */
+    static void assertNothingLives() {
+        assertThat(get(LIVE_OBJECTS)).as("contexts, modules, streams and the like").isZero();
+        assertThat(get(LIVE_BYTES)).as("bytes on devices").isZero();
+    }
+
+    private static void set(int what, long value) {
+        assertThat(JCudaDriver.cuCtxSetLimit(what, value)).isZero();
+    }
+
+    private static long get(int what) {
+        long[] value = new long[1];
+        assertThat(JCudaDriver.cuCtxGetLimit(value, what)).isZero();
+        return value[0];
+    }
+}
