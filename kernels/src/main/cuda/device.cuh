@@ -26,6 +26,7 @@ using SharedAddress = uint32_t;
 #define DEVICE static __device__ __forceinline__
 #define DEVICE_MEMBER __device__ __forceinline__
 #define UNROLL _Pragma("unroll")
+#define NO_UNROLL _Pragma("unroll 1")
 // Threads of a block, and how many blocks a multiprocessor should hold at once.
 #define KERNEL(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
 
@@ -267,16 +268,25 @@ DEVICE float warp_sum(float v) {
     return v;
 }
 
-// Sum over the threads of a block (a multiple of 32), in every thread, always in the same order. `scratch` has a float
-// for each warp and is free again after the next barrier.
+// Sum over the THREADS threads of a block (a multiple of 32), in every thread, always in the same order. `scratch` has a
+// float for each warp and is free again after the next barrier.
+template <int THREADS>
 DEVICE float block_sum(float v, SharedAddress scratch) {
-    const int warp = threadIdx.x / 32, warps = blockDim.x / 32;
+    static_assert(THREADS % 32 == 0, "all of a warp take part");
     v = warp_sum(v);
-    if (threadIdx.x % 32 == 0) store_shared_float(scratch + warp * 4, v);
+    if (threadIdx.x % 32 == 0) store_shared_float(scratch + threadIdx.x / 32 * 4, v);
     sync_block();
     float sum = 0.0f;
-    for (int w = 0; w < warps; w++) sum += load_shared_float(scratch + w * 4);
+    UNROLL for (int w = 0; w < THREADS / 32; w++) sum += load_shared_float(scratch + w * 4);
     return sum;
+}
+
+// `sum` and the squares of four floats, one after the other.
+DEVICE float add_squares(float sum, float4 x) {
+    sum = fused_multiply_add(x.x, x.x, sum);
+    sum = fused_multiply_add(x.y, x.y, sum);
+    sum = fused_multiply_add(x.z, x.z, sum);
+    return fused_multiply_add(x.w, x.w, sum);
 }
 
 // The factor of RMSNorm: 1 / sqrt(mean + eps). NaN where the sum of squares has overflowed, whose factor 0 would make

@@ -21,13 +21,6 @@ namespace rms_norm {
 constexpr int KEPT = 10;  // times four floats of the row stay in a thread's registers
 static_assert(RMS_NORM_SHARED_BYTES == 4 * (RMS_NORM_THREADS / 32), "a sum over the block, a float a warp");
 
-DEVICE float add_squares(float sum, float4 x) {
-    sum = fused_multiply_add(x.x, x.x, sum);
-    sum = fused_multiply_add(x.y, x.y, sum);
-    sum = fused_multiply_add(x.z, x.z, sum);
-    return fused_multiply_add(x.w, x.w, sum);
-}
-
 template <class E>
 DEVICE void store(E* y, float4 x, uint2 weight, float factor) {
     const float4 w = unpack_4<E>(weight);
@@ -49,7 +42,7 @@ DEVICE void body(E* y, const float* x, const E* weight, int hidden, float eps) {
     float sum = 0.0f;
     UNROLL for (int i = 0; i < KEPT; i++)
         sum = add_squares(sum, floats_4(kept[i]));
-    for (int column = first + KEPT * step; column < hidden; column += step) {
+    NO_UNROLL for (int column = first + KEPT * step; column < hidden; column += step) {
         sum = add_squares(sum, floats_4(load_16_constant(row + column)));
     }
     uint2 weights[KEPT];
@@ -57,13 +50,13 @@ DEVICE void body(E* y, const float* x, const E* weight, int hidden, float eps) {
         const int column = first + i * step;
         weights[i] = column < hidden ? load_8_constant(weight + column) : make_uint2(0, 0);
     }
-    const float factor = rms_factor(block_sum(sum, shared_base()), hidden, eps);
+    const float factor = rms_factor(block_sum<RMS_NORM_THREADS>(sum, shared_base()), hidden, eps);
 
     UNROLL for (int i = 0; i < KEPT; i++) {
         const int column = first + i * step;
         if (column < hidden) store(target + column, floats_4(kept[i]), weights[i], factor);
     }
-    for (int column = first + KEPT * step; column < hidden; column += step) {
+    NO_UNROLL for (int column = first + KEPT * step; column < hidden; column += step) {
         store(target + column, floats_4(load_16_constant(row + column)), load_8_constant(weight + column), factor);
     }
 }

@@ -38,10 +38,7 @@ DEVICE void body(
         }
         UNROLL for (int i = 0; i < LOADS; i++) {
             const float4 a = floats_4(v[i]), b = unpack_4<E>(n[i]), c = floats_4(w[i]);
-            squares = fused_multiply_add(a.x, a.x, squares);
-            squares = fused_multiply_add(a.y, a.y, squares);
-            squares = fused_multiply_add(a.z, a.z, squares);
-            squares = fused_multiply_add(a.w, a.w, squares);
+            squares = add_squares(squares, a);
             dot = fused_multiply_add(a.x * b.x, c.x, dot);
             dot = fused_multiply_add(a.y * b.y, c.y, dot);
             dot = fused_multiply_add(a.z * b.z, c.z, dot);
@@ -49,8 +46,8 @@ DEVICE void body(
         }
     }
     const SharedAddress scratch = shared_base();
-    squares = block_sum(squares, scratch);
-    dot = block_sum(dot, scratch + 4 * WARPS);
+    squares = block_sum<VALUE_HEAD_THREADS>(squares, scratch);
+    dot = block_sum<VALUE_HEAD_THREADS>(dot, scratch + 4 * WARPS);
     if (threadIdx.x == 0) {
         rewards[blockIdx.x] = fused_multiply_add(dot, rms_factor(squares, hidden, eps), bias);
     }

@@ -30,6 +30,7 @@
 #define DEVICE static inline
 #define DEVICE_MEMBER inline
 #define UNROLL _Pragma("GCC unroll 32")
+#define NO_UNROLL _Pragma("GCC unroll 1")
 #define KERNEL(threads, blocks) extern "C" void
 
 struct alignas(16) uint4 {

@@ -142,7 +142,8 @@ KERNEL(CONFORMANCE_THREADS, 1) conformance_lanes(uint4* output, const uint4* inp
 KERNEL(CONFORMANCE_THREADS, 1) conformance_sums(uint4* output, const uint4* input) {
     const uint4 v = load_16(conformance::input_of_thread<1>(input));
     const SharedAddress scratch = shared_base();
-    const float of_warp = warp_sum(float_of_bits(v.x)), of_block = block_sum(float_of_bits(v.y), scratch);
+    const float of_warp = warp_sum(float_of_bits(v.x));
+    const float of_block = block_sum<CONFORMANCE_THREADS>(float_of_bits(v.y), scratch);
     store_16(conformance::output_of_thread<1>(output), conformance::bits(of_warp, of_block, 0.0f, 0.0f));
 }
 
