@@ -100,8 +100,7 @@ void same_bits(const std::vector<T>& expected, const std::vector<T>& got) {
 // lanes of a warp access at once must lie together. Only the emulator can tell.
 std::string moved(uint64_t bytes);
 
-// A program's cases. main() is: `Cases cases(argc, argv); cases.run("name", [](Random& random) { ... return figures;
-// }); return cases.status();`
+// A program's cases. main() makes them of its arguments, calls run() for each, and returns status().
 class Cases {
   public:
     // Reads --seed N, --gpu IMAGE, --data-seed N, --nightly, --first, and --without TEXT, which leaves out all cases

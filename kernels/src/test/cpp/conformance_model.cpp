@@ -38,8 +38,7 @@ static uint32_t half_bits(float v, int exponent) {
     const uint32_t sign = std::signbit(v) ? 0x8000 : 0;
     if (std::isnan(v)) return 0x7fff;
     if (std::isinf(v)) return sign | largest << fraction;
-    // In units of its last place, where ties go to the even one; a carry into the next power of two is a carry of bits,
-    // too.
+    // In units of its last place, where ties go to the even one. A carry into the next power of two is one of bits, too.
     const int e = v == 0 ? 1 - bias : std::max(std::ilogb(v), 1 - bias);
     const uint32_t units = std::nearbyint(std::ldexp(std::fabs((double) v), fraction - e));
     return sign | std::min<uint32_t>(((e + bias - 1) << fraction) + units, largest << fraction);
@@ -121,8 +120,8 @@ Expectation cp_async(const Words& input) {
     });
 }
 
-// Lane l holds of row l / 4 of each matrix the elements 2 * (l % 4) and the next; lane 8 * m + r names row r of matrix
-// m.
+// Lane l holds of row l / 4 of each matrix the elements 2 * (l % 4) and the next.
+// Lane 8 * m + r names row r of matrix m.
 Expectation load_matrices(const Words& input) {
     return of_threads(input, 12, 16, [&](unsigned thread, unsigned i) {
         const unsigned warp = thread / 32 * 32, lane = thread % 32, block = thread / THREADS * THREADS;
@@ -155,9 +154,10 @@ static Expected sum_of(const std::vector<double>& addends) {
     return Expected::near(sum, is_whole && sizes < 0x1p23 ? 0 : steps * 19 * 0x1p-23 * sizes + FLT_MIN);
 }
 
-// PTX ISA, fragments of m16n8k16. In x, y, z, w of a: rows lane / 4 and + 8, then the same 8 columns further; of b:
-// rows 0 .. 7 and 8 .. 15 of one 16 x 8 matrix, then of the next; of c: two columns of row lane / 4, then of row lane /
-// 4 + 8.
+// PTX ISA, fragments of m16n8k16. What x, y, z, w are:
+//   of a   rows lane / 4 and lane / 4 + 8, then the same rows 8 columns further
+//   of b   rows 0 .. 7 and 8 .. 15 of one 16 x 8 matrix, then of the next
+//   of c   two columns of row lane / 4, then of row lane / 4 + 8
 static Expectation mma(const Words& input, int exponent) {
     return of_threads(input, 48, 32, [&](unsigned thread, unsigned i) {
         const unsigned warp = thread / 32 * 32, lane = thread % 32, m = i / 16, column = i / 4 % 4, part = i % 4;
