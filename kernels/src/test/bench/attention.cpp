@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "alibi_attention_shapes.h"
 #include "bench.h"
 
 namespace bench {
@@ -87,9 +88,10 @@ void attention() {
     table({{"alibi_attention_d128_bf16", ATTENTION_QUERIES, ATTENTION_THREADS, ATTENTION_SHARED_BYTES_D128}});
 }
 
-// As alibi_attention_shapes.cu has them: row tiles of a warp, warps, keys of a step.
 void attention_shapes() {
-    constexpr int SHAPES[][3] = {{2, 4, 32}, {2, 4, 64}, {2, 8, 64}, {1, 4, 64}, {1, 8, 32}, {1, 8, 64}, {1, 8, 128}};
+#define SIZES(row_tiles, warps, keys, blocks) {row_tiles, warps, keys},
+    constexpr int SHAPES[][3] = {ATTENTION_SHAPES(SIZES)};
+#undef SIZES
     std::vector<Shape> shapes;
     for (const auto& [row_tiles, warps, keys] : SHAPES) {
         const int queries = row_tiles * 16 * warps;

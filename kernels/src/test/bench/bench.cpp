@@ -14,6 +14,7 @@ constexpr double CACHES = 512e6;  // bytes: several times those of any GPU today
 
 double seconds(const std::function<void(int)>& launch) {
     constexpr int SERIES = 9;
+    constexpr float LEAST = 10;  // milliseconds that a series takes
     int number = 0;
     const auto time_of = [&](int calls) {
         return machine::milliseconds([&] {
@@ -21,8 +22,11 @@ double seconds(const std::function<void(int)>& launch) {
         }) / calls;
     };
     time_of(1);
-    const float once = time_of(3);
-    const int calls = std::clamp((int) std::ceil(10 / once), 3, 400);  // a series of 10 ms at least
+    int calls = 3;
+    for (float once = time_of(calls); calls * once < LEAST; once = time_of(calls)) {
+        // A fifth more, as the next series may be faster than this; no call takes less than a microsecond.
+        calls = std::max(2 * calls, (int) (1.2f * LEAST / std::max(once, 1e-3f)));
+    }
     std::vector<float> times;
     for (int i = 0; i < SERIES; i++) times.push_back(time_of(calls));
     std::nth_element(times.begin(), times.begin() + SERIES / 2, times.end());

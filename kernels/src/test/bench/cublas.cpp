@@ -14,7 +14,9 @@ static void check(const char* what, int status) {
     if (status != 0) throw std::runtime_error(std::string(what) + ": status " + std::to_string(status));
 }
 
-void* Cublas::symbol(const char* name) {
+static void* of_driver(const char* name) { return dlsym(dlopen("libcuda.so.1", RTLD_NOW), name); }
+
+void* Cublas::symbol(const char* name) const {
     void* found = dlsym(library_, name);
     if (!found) throw std::runtime_error(std::string("cuBLAS has no ") + name);
     return found;
@@ -35,12 +37,18 @@ Cublas::Cublas() {
             reinterpret_cast<SetMode*>(symbol("cublasSetMathMode"))(handle_, DISALLOW_REDUCED_PRECISION_REDUCTION));
     // Of the driver, because machine frees everything between the parts.
     using Allocate = int(void**, size_t);
-    void* workspace = nullptr;
-    void* const driver = dlopen("libcuda.so.1", RTLD_NOW);
-    check("cuMemAlloc", reinterpret_cast<Allocate*>(dlsym(driver, "cuMemAlloc_v2"))(&workspace, WORKSPACE));
+    check("cuMemAlloc", reinterpret_cast<Allocate*>(of_driver("cuMemAlloc_v2"))(&workspace_, WORKSPACE));
     check("cublasSetWorkspace",
-            reinterpret_cast<SetWorkspace*>(symbol("cublasSetWorkspace_v2"))(handle_, workspace, WORKSPACE));
+            reinterpret_cast<SetWorkspace*>(symbol("cublasSetWorkspace_v2"))(handle_, workspace_, WORKSPACE));
     gemm_ = symbol("cublasGemmEx");
+}
+
+Cublas::~Cublas() {
+    if (!is_there()) return;
+    // Errors are those of earlier calls, and were told there.
+    using Destroy = int(void*);
+    reinterpret_cast<Destroy*>(symbol("cublasDestroy_v2"))(handle_);
+    reinterpret_cast<Destroy*>(of_driver("cuMemFree_v2"))(workspace_);
 }
 
 std::string Cublas::version() const {

@@ -7,6 +7,8 @@ class Cublas {
   public:
     // Where neither libcublas.so.13 nor .12 can be loaded, is_there() is false and why() says so.
     Cublas();
+    Cublas(const Cublas&) = delete;
+    ~Cublas();
     bool is_there() const { return gemm_ != nullptr; }
     std::string why() const { return why_; }
     std::string version() const;
@@ -17,8 +19,8 @@ class Cublas {
             void* y, Type y_type, const void* x, const void* w, Type type, int rows, int n, int k, bool adds) const;
 
   private:
-    void* symbol(const char* name);
+    void* symbol(const char* name) const;
 
-    void *library_ = nullptr, *handle_ = nullptr, *gemm_ = nullptr;
+    void *library_ = nullptr, *handle_ = nullptr, *workspace_ = nullptr, *gemm_ = nullptr;
     std::string why_;
 };

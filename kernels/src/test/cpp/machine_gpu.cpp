@@ -37,7 +37,9 @@ int cuEventElapsedTime(float* milliseconds, void* start, void* end);
 namespace machine {
 namespace {
 
-constexpr int MAX_DYNAMIC_SHARED_SIZE_BYTES = 8;  // a CUfunction_attribute
+// Of CUfunction_attribute; the second is a share of all that a multiprocessor has, in percent.
+constexpr int MAX_DYNAMIC_SHARED_SIZE_BYTES = 8, PREFERRED_SHARED_MEMORY_CARVEOUT = 9;
+constexpr size_t ORDINARY_SHARED_BYTES = 48 << 10;  // that every kernel may ask for
 constexpr size_t GUARD = 64 << 10;                // bytes before and behind an allocation that nobody may write
 constexpr unsigned char UNSET = 0xff;             // of every byte: NaN in each type
 
@@ -124,6 +126,10 @@ void* Gpu::function(const std::string& kernel, size_t shared_bytes) {
     if (!function) CALL(cuModuleGetFunction, &function, module_, kernel.c_str());
     if (shared_bytes > allowed) {
         CALL(cuFuncSetAttribute, function, MAX_DYNAMIC_SHARED_SIZE_BYTES, (int) shared_bytes);
+        // The rest of what is there would become cache, and leave no room for a second block.
+        if (shared_bytes > ORDINARY_SHARED_BYTES) {
+            CALL(cuFuncSetAttribute, function, PREFERRED_SHARED_MEMORY_CARVEOUT, 100);
+        }
         allowed = shared_bytes;
     }
     return function;
