@@ -86,23 +86,32 @@ final class AssemblerLog {
     }
 
     /** Returns a table of all kernels and architectures. */
-    static String table(Map<String, Map<String, Use>> logs) {
+    static String table(Map<String, Map<String, Use>> logs, Occupancy occupancy) {
         StringBuilder table =
-                new StringBuilder("registers / bytes of static shared memory / bytes spilled\n");
+                new StringBuilder(
+                        "registers / bytes of static shared memory / bytes spilled / blocks of a"
+                                + " multiprocessor\n");
         table.append("%-28s".formatted("kernel"));
-        logs.keySet().forEach(architecture -> table.append("%16s".formatted(architecture)));
+        logs.keySet().forEach(architecture -> table.append("%18s".formatted(architecture)));
         TreeSet<String> kernels = new TreeSet<>();
         logs.values().forEach(uses -> kernels.addAll(uses.keySet()));
         for (String kernel : kernels) {
             table.append("\n%-28s".formatted(kernel));
-            for (Map<String, Use> uses : logs.values()) {
-                Use use = uses.getOrDefault(kernel, new Use(0, 0, 0, 0, 0));
-                int spilled = use.spillStores() + use.spillLoads();
-                String cell = "%d / %d / %d".formatted(use.registers(), use.shared(), spilled);
-                table.append("%16s".formatted(cell));
-            }
+            logs.forEach(
+                    (architecture, uses) -> {
+                        Use use = uses.get(kernel);
+                        String cell =
+                                use == null ? "-" : cell(architecture, kernel, use, occupancy);
+                        table.append("%18s".formatted(cell));
+                    });
         }
         return table.append('\n').toString();
+    }
+
+    private static String cell(String architecture, String kernel, Use use, Occupancy occupancy) {
+        int spilled = use.spillStores() + use.spillLoads();
+        int blocks = occupancy.blocks(architecture, kernel, use);
+        return "%d / %d / %d / %d".formatted(use.registers(), use.shared(), spilled, blocks);
     }
 
     private static int number(Matcher match, int group) {

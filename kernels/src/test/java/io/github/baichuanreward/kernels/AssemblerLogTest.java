@@ -64,13 +64,17 @@ class AssemblerLogTest {
     @Test
     void putsAllIntoATable() {
         Map<String, Use> uses = AssemblerLog.parse(LOG);
+        Occupancy occupancy =
+                new Occupancy(
+                        "GEMM_THREADS = 128, GEMM_SHARED_BYTES = 64 * 1024; SWIGLU_THREADS = 128;");
 
-        assertThat(AssemblerLog.table(Map.of("sm_90", uses)).lines())
+        assertThat(AssemblerLog.table(Map.of("sm_90", uses), occupancy).lines())
                 .containsExactly(
-                        "registers / bytes of static shared memory / bytes spilled",
-                        "kernel                                 sm_90",
-                        "gemm_f16                         247 / 0 / 0",
-                        "swiglu_f16                      32 / 128 / 0");
+                        "registers / bytes of static shared memory / bytes spilled / blocks of a"
+                                + " multiprocessor",
+                        "kernel                                   sm_90",
+                        "gemm_f16                       247 / 0 / 0 / 2",
+                        "swiglu_f16                   32 / 128 / 0 / 16");
     }
 
     private static List<String> problems(String log) {

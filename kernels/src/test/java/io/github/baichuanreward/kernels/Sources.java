@@ -72,6 +72,16 @@ final class Sources {
         return HexFormat.of().formatHex(digest.digest());
     }
 
+    /** Returns an integer constant that a {@code kernels.h} defines, as a number or a product. */
+    static int constant(String header, String name) {
+        Matcher value = Pattern.compile("\\b" + name + " = (\\d+)(?: \\* (\\d+))?").matcher(header);
+        if (!value.find()) {
+            throw new AssertionError("kernels.h has no " + name);
+        }
+        int factor = value.group(2) == null ? 1 : Integer.parseInt(value.group(2));
+        return Integer.parseInt(value.group(1)) * factor;
+    }
+
     /** Returns the names of all kernels that a {@code kernels.h} declares. */
     static List<String> kernels(String header) {
         List<String> dtypes = new ArrayList<>();
