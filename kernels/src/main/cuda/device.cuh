@@ -268,8 +268,8 @@ DEVICE float warp_sum(float v) {
     return v;
 }
 
-// Sum over the THREADS threads of a block (a multiple of 32), in every thread, always in the same order. `scratch` has a
-// float for each warp and is free again after the next barrier.
+// Sum over the THREADS of a block, in every thread, always in the same order. `scratch` has a float for each warp and
+// is free again after the next barrier.
 template <int THREADS>
 DEVICE float block_sum(float v, SharedAddress scratch) {
     static_assert(THREADS % 32 == 0, "all of a warp take part");

@@ -38,7 +38,7 @@ static uint32_t half_bits(float v, int exponent) {
     const uint32_t sign = std::signbit(v) ? 0x8000 : 0;
     if (std::isnan(v)) return 0x7fff;
     if (std::isinf(v)) return sign | largest << fraction;
-    // In units of its last place, where ties go to the even one. A carry into the next power of two is one of bits, too.
+    // In units of its last place, where ties go to the even one. A carry into the next power of two is one of bits.
     const int e = v == 0 ? 1 - bias : std::max(std::ilogb(v), 1 - bias);
     const uint32_t units = std::nearbyint(std::ldexp(std::fabs((double) v), fraction - e));
     return sign | std::min<uint32_t>(((e + bias - 1) << fraction) + units, largest << fraction);
