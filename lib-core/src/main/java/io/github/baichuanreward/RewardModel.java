@@ -330,7 +330,8 @@ public final class RewardModel implements AutoCloseable {
                 throw new ItemException(
                         i,
                         ("the reward is %s: the weights hold numbers that are not finite, or they"
-                                        + " overflow in this precision (%s)")
+                                        + " overflow in this precision (%s; bfloat16 and float32"
+                                        + " reach further than float16)")
                                 .formatted(rewards[i], backend.description()));
             }
             scores.add(new Score(rewards[i], sequences.get(i).length, truncated[i]));
