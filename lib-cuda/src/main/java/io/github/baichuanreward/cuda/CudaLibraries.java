@@ -1,6 +1,7 @@
 package io.github.baichuanreward.cuda;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
@@ -10,6 +11,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
+import jcuda.JCudaVersion;
 import jcuda.driver.JCudaDriver;
 import jcuda.jcublas.JCublas2;
 import org.jspecify.annotations.Nullable;
@@ -52,7 +54,10 @@ final class CudaLibraries {
         if (driver == null) {
             driver =
                     load(
-                            () -> JCudaDriver.setExceptionsEnabled(false),
+                            folder -> {
+                                loadDriverFirst(folder);
+                                JCudaDriver.setExceptionsEnabled(false);
+                            },
                             "libcuda.so",
                             MISSING_DRIVER);
         }
@@ -65,19 +70,49 @@ final class CudaLibraries {
             return driver();
         }
         if (cublas == null) {
-            cublas = load(() -> JCublas2.setExceptionsEnabled(false), "libcublas", MISSING_CUBLAS);
+            cublas =
+                    load(
+                            folder -> JCublas2.setExceptionsEnabled(false),
+                            "libcublas",
+                            MISSING_CUBLAS);
         }
         return cublas;
     }
 
-    /** Runs what initialises a class of JCuda. */
-    private static Answer load(Runnable use, String library, String missing) {
+    /** What initialises a class of JCuda. */
+    private interface Use {
+        /** Natives are unpacked into {@code folder}. */
+        void in(Path folder) throws IOException;
+    }
+
+    /**
+     * Where there is no driver, which is so on most machines, the linker says so here before JCuda
+     * begins to write its log and two stack traces. Where there is one, JCuda finds its file there,
+     * and loaded.
+     */
+    private static void loadDriverFirst(Path folder) throws IOException {
+        // A native library belongs to one class loader.
+        if (JCudaDriver.class.getClassLoader() != CudaLibraries.class.getClassLoader()) {
+            return;
+        }
+        String platform = System.getProperty("os.name") + " " + System.getProperty("os.arch");
+        String name = "libJCudaDriver-%s-linux-x86_64.so".formatted(JCudaVersion.get());
+        try (InputStream stream = CudaLibraries.class.getResourceAsStream("/lib/" + name)) {
+            if (stream != null && platform.equals("Linux amd64")) {
+                Path file = folder.resolve(name);
+                Files.copy(stream, file);
+                System.load(file.toString());
+            }
+        }
+    }
+
+    private static Answer load(Use use, String library, String missing) {
         String before = System.getProperty(TEMPORARY);
         Path folder = null;
         try {
             folder = Files.createTempDirectory("baichuan-reward-jcuda-", ownerOnly());
             System.setProperty(TEMPORARY, folder.toString());
-            use.run();
+            use.in(folder.toAbsolutePath());
             return new Answer(null);
         } catch (LinkageError e) {
             return new Answer(problem(String.valueOf(e.getMessage()), library, missing));
