@@ -79,15 +79,17 @@ record WeightBand(
         fill(destination, half, tensor.mapRows(firstRow, rows));
     }
 
-    /** From what is mapped already. */
+    /**
+     * From what is mapped already. Where compiled code meets a page that is not there, it goes on
+     * with other data, and Java throws {@link InternalError} some time later, maybe behind the end
+     * of this method: so the file's length is looked at, too.
+     */
     void fill(ByteBuffer destination, DType half, ByteBuffer source) throws CheckpointException {
-        try {
-            convert(destination, half, source);
-        } catch (InternalError e) { // how Java says that a page of the mapping is not there
-            throw new CheckpointException(
-                    "%s: tensor %s: the file was cut, or cannot be read, while it was loaded: %s"
-                            .formatted(tensor.file(), tensor.name(), e.getMessage()),
-                    e);
+        convert(destination, half, source);
+        tensor.mapRows(firstRow, 0);
+        for (LoraCheckpoint.Delta delta : deltas) {
+            delta.a().mapRows(0, 0);
+            delta.b().mapRows(firstRow, 0);
         }
     }
 

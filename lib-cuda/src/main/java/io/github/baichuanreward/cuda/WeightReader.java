@@ -5,23 +5,28 @@ import io.github.baichuanreward.checkpoint.CheckpointException;
 import io.github.baichuanreward.checkpoint.DType;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicReference;
-import org.jspecify.annotations.Nullable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Brings weights from a checkpoint to a device.
  *
  * <p>Some threads convert parts of them into page-locked memory, from where the device fetches them
  * while the next parts are converted. The mapped file is touched by Java only: a file that is cut
- * meanwhile ends in an exception, where it would end the process inside the driver's copy.
+ * meanwhile ends in an exception, where it would end the process inside the driver's copy. Those
+ * threads touch nothing else, since that exception may come late; only the calling thread speaks
+ * with the driver.
  */
 final class WeightReader {
 
     /** What a thread converts at a time: large enough for the bus, small enough for the cache. */
     private static final int PART_BYTES = 8 << 20;
 
-    /** One is filled while the other is on its way. */
+    /** For each thread: one is filled while the other is on its way. */
     private static final int BUFFERS = 2;
 
     /** More than so many only wait for the bus. */
@@ -30,25 +35,17 @@ final class WeightReader {
     private final CudaDevice device;
     private final DType half;
     private final List<WeightBand> parts = new ArrayList<>();
-    private final int bufferBytes;
-    private final AtomicInteger next = new AtomicInteger();
-    private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
 
     private WeightReader(CudaDevice device, DType half, List<WeightBand> bands) {
         this.device = device;
         this.half = half;
-        int largest = 1;
         for (WeightBand band : bands) {
             parts.addAll(band.split(PART_BYTES));
         }
-        for (WeightBand part : parts) {
-            largest = Math.max(largest, part.rows() * part.rowBytes());
-        }
-        this.bufferBytes = largest;
     }
 
     /**
-     * Reads all bands; returns when they are on the device.
+     * Reads all bands to a device that is entered; returns when they are there.
      *
      * @param threads that may be used; 0 means as many as there are cores
      * @throws CheckpointException if a file cannot be read, or was cut
@@ -56,40 +53,109 @@ final class WeightReader {
      */
     static void read(CudaDevice device, DType half, List<WeightBand> bands, int threads)
             throws CheckpointException {
-        new WeightReader(device, half, bands).run(threads);
+        int wanted = threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+        WeightReader reader = new WeightReader(device, half, bands);
+        reader.run(Math.min(Math.min(wanted, MOST_THREADS), reader.parts.size()));
     }
 
     private void run(int threads) throws CheckpointException {
-        int wanted = threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
-        int count = Math.min(Math.min(wanted, MOST_THREADS), parts.size());
-        List<Thread> readers = new ArrayList<>();
-        for (int n = 0; n < count; n++) {
-            Thread reader = new Thread(this::readParts, "baichuan-reward-weights-" + n);
-            reader.setDaemon(true);
-            reader.start();
-            readers.add(reader);
+        int bytes = 1;
+        for (WeightBand part : parts) {
+            bytes = Math.max(bytes, part.rows() * part.rowBytes());
         }
-        join(readers);
-        Throwable failed = failure.get();
-        if (failed instanceof CheckpointException e) {
-            throw e;
-        } else if (failed instanceof BackendException e) {
-            throw e;
-        } else if (failed != null) {
-            throw new BackendException("cuda: the weights cannot be read: " + failed, failed);
+        try (Resources own = new Resources()) {
+            List<Slot> slots = new ArrayList<>();
+            for (int n = 0; n < BUFFERS * threads; n++) {
+                slots.add(new Slot(device, own, bytes));
+            }
+            // These two come first, before buffers are freed.
+            own.add(device::awaitCopies);
+            ExecutorService converters = converters(threads);
+            own.add(() -> stop(converters));
+            pass(slots, converters);
         }
     }
 
-    /** An interrupt waits until nothing is in use any more. */
-    private static void join(List<Thread> readers) {
+    /** Each slot takes a part, and when its turn comes again sends it off and takes the next. */
+    private void pass(List<Slot> slots, ExecutorService converters) throws CheckpointException {
+        int count = slots.size();
+        for (int turn = 0; turn < parts.size() + count; turn++) {
+            Slot slot = slots.get(turn % count);
+            if (turn >= count) {
+                WeightBand part = parts.get(turn - count);
+                await(slot.filled, part);
+                device.upload(part.target(), slot.buffer, (long) part.rows() * part.rowBytes());
+                slot.sent.set();
+            }
+            if (turn < parts.size()) {
+                WeightBand part = parts.get(turn);
+                slot.sent.await();
+                slot.filled =
+                        converters.submit(
+                                () -> {
+                                    part.fill(slot.buffer.bytes(), half);
+                                    return null;
+                                });
+            }
+        }
+    }
+
+    /** Waits for a part. An interrupt is kept for later: the wait is short. */
+    private static void await(Future<?> filled, WeightBand part) throws CheckpointException {
         boolean interrupted = false;
-        for (Thread reader : readers) {
-            while (reader.isAlive()) {
+        try {
+            while (true) {
                 try {
-                    reader.join();
+                    filled.get();
+                    return;
                 } catch (InterruptedException e) {
                     interrupted = true;
+                } catch (ExecutionException e) {
+                    throw failure(part, e.getCause() == null ? e : e.getCause());
                 }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    /** What a part that could not be converted is to the caller. */
+    static CheckpointException failure(WeightBand part, Throwable cause) {
+        if (cause instanceof CheckpointException e) {
+            return e;
+        }
+        // InternalError: a page of the mapping was not there.
+        return new CheckpointException(
+                "%s: tensor \"%s\": the file was cut, or cannot be read, while it was loaded: %s"
+                        .formatted(part.tensor().file(), part.tensor().name(), cause),
+                cause);
+    }
+
+    private static ExecutorService converters(int threads) {
+        return Executors.newFixedThreadPool(
+                threads,
+                work -> {
+                    Thread thread = new Thread(work, "baichuan-reward-weights");
+                    thread.setDaemon(true);
+                    // An error that comes late: the part's own failure has been told.
+                    thread.setUncaughtExceptionHandler((t, e) -> {});
+                    return thread;
+                });
+    }
+
+    /** What still runs writes into the buffers. */
+    private static void stop(ExecutorService converters) {
+        converters.shutdownNow();
+        boolean interrupted = false;
+        while (!converters.isTerminated()) {
+            try {
+                if (converters.awaitTermination(1, TimeUnit.MINUTES)) {
+                    break;
+                }
+            } catch (InterruptedException e) {
+                interrupted = true;
             }
         }
         if (interrupted) {
@@ -97,47 +163,12 @@ final class WeightReader {
         }
     }
 
-    private void readParts() {
-        try {
-            device.within(this::readSome);
-        } catch (CheckpointException | RuntimeException | Error e) {
-            failure.compareAndSet(null, e); // thrown by the thread that waits
-        }
-    }
-
-    /** Reads parts until there are no more; returns how many. */
-    private int readSome() throws CheckpointException {
-        try (Resources own = new Resources()) {
-            List<Slot> slots = new ArrayList<>();
-            for (int n = 0; n < BUFFERS; n++) {
-                slots.add(new Slot(device, own, bufferBytes));
-            }
-            own.add(device::awaitCopies); // the first to be done, before buffers are freed
-            int turn = 0;
-            while (failure.get() == null) {
-                int part = next.getAndIncrement();
-                if (part >= parts.size()) {
-                    break;
-                }
-                read(parts.get(part), slots.get(turn % BUFFERS));
-                turn++;
-            }
-            return turn;
-        }
-    }
-
-    private void read(WeightBand part, Slot slot) throws CheckpointException {
-        slot.sent.await();
-        part.fill(slot.buffer.bytes(), half);
-        device.upload(part.target(), slot.buffer, (long) part.rows() * part.rowBytes());
-        slot.sent.set();
-    }
-
-    /** A buffer, and the mark behind its copy. */
+    /** A buffer, what fills it, and the mark behind its copy. */
     private static final class Slot {
 
         final HostBuffer buffer;
         final CudaDevice.Mark sent;
+        Future<?> filled = new FutureTask<>(() -> null);
 
         Slot(CudaDevice device, Resources own, int bytes) {
             buffer = HostBuffer.allocate(device.cuda(), own, bytes);
