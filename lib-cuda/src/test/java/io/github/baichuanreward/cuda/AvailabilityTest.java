@@ -1,0 +1,193 @@
+package io.github.baichuanreward.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.baichuanreward.JavaProcess;
+import io.github.baichuanreward.TinyModel;
+import io.github.baichuanreward.backend.Backend;
+import io.github.baichuanreward.backend.BackendChoice;
+import io.github.baichuanreward.backend.BackendException;
+import io.github.baichuanreward.backend.BackendRequest;
+import io.github.baichuanreward.backend.Precision;
+import io.github.baichuanreward.batch.PackedBatch;
+import io.github.baichuanreward.model.BaichuanWeights;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * What is said where something is missing, each in a process of its own: a library that was once
+ * missing is missing for the life of a process.
+ */
+class AvailabilityTest {
+
+    private static final String LIBRARIES = "LD_LIBRARY_PATH";
+
+    @TempDir Path directory;
+
+    @BeforeEach
+    void writeModel() throws IOException {
+        Files.createDirectory(directory.resolve("model"));
+        new TinyModel(1).write(directory.resolve("model"));
+        Files.createDirectory(directory.resolve("temporary"));
+    }
+
+    /** Prints what each backend says, twice, then what scoring does. */
+    static final class Program {
+        private Program() {}
+
+        public static void main(String[] args) throws IOException {
+            BaichuanWeights weights = BaichuanWeights.open(Path.of(args[0]));
+            BackendRequest request = new BackendRequest(weights, Precision.AUTO, List.of(), 64, 1);
+            for (int time = 0; time < 2; time++) {
+                BackendChoice choice = BackendChoice.of(BackendChoice.AUTO, request);
+                for (BackendChoice.Candidate candidate : choice.candidates()) {
+                    System.out.printf(
+                            "%s %s: %s%n", candidate.name(), candidate.fit(), candidate.reason());
+                }
+            }
+            for (String name : List.of(BackendChoice.AUTO, "cuda")) {
+                try (Backend backend = BackendChoice.of(name, request).open()) {
+                    PackedBatch batch = PackedBatch.pack(List.of(new int[] {1, 2}), 9).get(0);
+                    System.out.printf(
+                            "scored %s on %s%n", backend.score(batch)[0], backend.description());
+                } catch (BackendException e) {
+                    System.out.printf("refused: %s%n", e.getMessage());
+                }
+            }
+        }
+    }
+
+    @Test
+    void withoutADriver() throws Exception {
+        List<String> lines = run(Map.of(LIBRARIES, ""));
+        String reason =
+                "no NVIDIA driver (libcuda.so.1) is installed; to use an NVIDIA GPU, install driver"
+                        + " 450 or newer";
+
+        assertThat(lines.get(0)).isEqualTo("cuda ABSENT: " + reason);
+        assertThat(lines.get(1)).startsWith("cpu USABLE: ");
+        assertThat(lines.get(2)).as("asked again").isEqualTo(lines.get(0));
+        assertThat(lines.get(4)).matches("scored .* on cpu: .*");
+        assertThat(lines.get(5)).isEqualTo("refused: cuda: " + reason);
+        assertNothingIsLeft();
+    }
+
+    @Test
+    void withoutADevice() throws Exception {
+        FakeGpu.require();
+        List<String> lines = run(Map.of("FAKE_GPU_DEVICES", "0"));
+
+        assertThat(lines.get(0))
+                .isEqualTo(
+                        "cuda ABSENT: the NVIDIA driver finds no GPU; see nvidia-smi, and"
+                                + " CUDA_VISIBLE_DEVICES");
+        assertThat(lines.get(4)).matches("scored .* on cpu: .*");
+    }
+
+    @Test
+    void withAnOldDriver() throws Exception {
+        FakeGpu.require();
+
+        assertThat(run(Map.of("FAKE_GPU_DRIVER", "10020")).get(0))
+                .startsWith("cuda ABSENT: the NVIDIA driver is of CUDA 10.2; install driver 450");
+    }
+
+    @Test
+    void withAnOldDevice() throws Exception {
+        FakeGpu.require();
+
+        assertThat(run(Map.of("FAKE_GPU_COMPUTE", "75")).get(0))
+                .startsWith("cuda ABSENT: device 0 (Fake GPU 7.5) has compute capability 7.5, and");
+    }
+
+    @Test
+    void withoutCublas() throws Exception {
+        FakeGpu.require();
+        Path alone = Files.createDirectory(directory.resolve("alone"));
+        Files.copy(FakeGpu.folder().resolve("libcuda.so.1"), alone.resolve("libcuda.so.1"));
+        Map<String, String> environment = Map.of(LIBRARIES, alone.toString());
+        List<String> lines = run(environment);
+
+        assertThat(lines.get(0)).startsWith("cuda USABLE: device 0 (Fake GPU 9.0)");
+        assertThat(lines.get(4)).matches("scored .* on cuda: .*, own products, kernels .*");
+        assertThat(errors())
+                .containsOnlyOnce("cuda: own products, which are slower than cuBLAS's: cuBLAS of")
+                .contains("(libcublas.so.12) is not installed; install it");
+        assertNothingIsLeft();
+
+        assertThat(run(environment, "-Dbaichuan-reward.gemm=cublas").get(0))
+                .startsWith("cuda ABSENT: -Dbaichuan-reward.gemm=cublas: cuBLAS of CUDA 12");
+    }
+
+    @Test
+    void withAnotherProduct() throws Exception {
+        FakeGpu.require();
+
+        assertThat(run(Map.of(), "-Dbaichuan-reward.gemm=kernels").get(4))
+                .matches("scored .* on cuda: .*, own products, kernels .*");
+        assertThat(run(Map.of(), "-Dbaichuan-reward.gemm=fast").get(0))
+                .isEqualTo("cuda ABSENT: -Dbaichuan-reward.gemm=fast; use cublas or kernels");
+    }
+
+    @Test
+    void takesTheImageThatDriverAndDeviceCanLoad() throws Exception {
+        FakeGpu.require();
+        boolean cubins = KernelImages.read("sm_90.cubin") != null;
+
+        assertThat(image(Map.of("FAKE_GPU_DRIVER", "12040"))).isEqualTo("compute_80.ptx");
+        assertThat(image(Map.of("FAKE_GPU_DRIVER", "11000"))).isEqualTo("compute_80.ptx");
+        assertThat(image(Map.of("FAKE_GPU_COMPUTE", "110"))).isEqualTo("compute_80.ptx");
+        assertThat(image(Map.of())).isEqualTo(cubins ? "sm_90.cubin" : "compute_80.ptx");
+        assertThat(image(Map.of("FAKE_GPU_COMPUTE", "89")))
+                .isEqualTo(cubins ? "sm_80.cubin" : "compute_80.ptx");
+    }
+
+    @Test
+    void tooSmallADevice() throws Exception {
+        FakeGpu.require();
+        List<String> lines = run(Map.of("FAKE_GPU_MEMORY", Integer.toString(300 << 20)));
+
+        assertThat(lines.get(0)).startsWith("cuda TOO_SMALL: device 0 (Fake GPU 9.0) is too small");
+        assertThat(lines.get(4)).as("no silent run on the CPU").startsWith("refused: cuda: ");
+    }
+
+    private String image(Map<String, String> environment) throws Exception {
+        String line = run(environment).get(4);
+        assertThat(line).startsWith("scored ");
+        return line.replaceAll(".* kernels ", "");
+    }
+
+    private List<String> run(Map<String, String> environment, String... options) throws Exception {
+        List<String> all = new ArrayList<>(List.of(options));
+        all.add("-Djava.io.tmpdir=" + directory.resolve("temporary"));
+        ProcessBuilder builder =
+                JavaProcess.of(all, Program.class, directory.resolve("model").toString());
+        builder.environment().putAll(environment);
+        builder.redirectError(directory.resolve("errors").toFile());
+        Process process = builder.start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.waitFor()).as(errors()).isZero();
+        return output.lines().toList();
+    }
+
+    private String errors() throws IOException {
+        return Files.readString(directory.resolve("errors"));
+    }
+
+    /** Natives are unpacked into a private folder, and deleted. */
+    private void assertNothingIsLeft() throws IOException {
+        try (Stream<Path> files = Files.list(directory.resolve("temporary"))) {
+            assertThat(files.map(file -> file.getFileName().toString()).toList())
+                    .noneMatch(name -> name.contains("jcuda") || name.contains("JCu"));
+        }
+    }
+}

@@ -1,0 +1,252 @@
+package io.github.baichuanreward.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.baichuanreward.TinyModel;
+import io.github.baichuanreward.backend.Backend;
+import io.github.baichuanreward.backend.BackendException;
+import io.github.baichuanreward.backend.BackendProvider.Fit;
+import io.github.baichuanreward.backend.BackendProvider.Suitability;
+import io.github.baichuanreward.backend.BackendRequest;
+import io.github.baichuanreward.backend.Precision;
+import io.github.baichuanreward.batch.PackedBatch;
+import io.github.baichuanreward.checkpoint.DType;
+import io.github.baichuanreward.model.BaichuanWeights;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What a request may not ask for, what a device may not hold, and what comes after a failure. */
+class CudaLimitsTest {
+
+    private static final GemmChoice GEMM = new GemmChoice(true, 64, 64);
+
+    @TempDir Path directory;
+
+    @BeforeEach
+    void requireFakeGpu() {
+        FakeGpu.require();
+    }
+
+    @AfterEach
+    void nothingLives() {
+        FakeGpu.failCall(0);
+        FakeGpu.assertNothingLives();
+    }
+
+    @Test
+    void autoTakesTheCheckpointsHalfType() throws IOException {
+        for (DType stored : List.of(DType.FLOAT32, DType.BFLOAT16, DType.FLOAT16)) {
+            BackendRequest request =
+                    request(new TinyModel(1).type(stored), Precision.AUTO, List.of(), 0);
+            assertThat(CudaBackend.half(request))
+                    .isEqualTo(stored == DType.FLOAT16 ? DType.FLOAT16 : DType.BFLOAT16);
+        }
+    }
+
+    @Test
+    void saysWhatItRunsOn() throws IOException {
+        BackendRequest request = request(Precision.AUTO, List.of(0), 0);
+        try (Backend backend = new CudaBackendProvider().open(request)) {
+            assertThat(backend.description())
+                    .matches(
+                            "cuda: device 0 \\(Fake GPU 9.0\\), bfloat16, cuBLAS 12\\.\\d+ in blocks of"
+                                    + " 1024 rows, kernels (sm_90.cubin|compute_80.ptx)");
+            assertThat(backend.batchTokens()).isEqualTo(4096);
+        }
+    }
+
+    @Test
+    void refusesPrecisionsThatItDoesNotHave() throws IOException {
+        for (Precision precision : List.of(Precision.FLOAT32, Precision.INT8)) {
+            assertRefused(
+                    request(precision, List.of(), 0),
+                    "precision %s is not available; use auto, bfloat16 or float16, or --backend cpu"
+                            .formatted(precision.name().toLowerCase(Locale.ROOT)));
+        }
+    }
+
+    @Test
+    void refusesMoreThanOneDeviceAndThoseThatAreNotThere() throws IOException {
+        assertRefused(
+                request(Precision.AUTO, List.of(0, 1), 0),
+                "devices [0, 1] were given, but this version computes on one; give one of them");
+        assertRefused(
+                request(Precision.AUTO, List.of(3), 0),
+                "there is no device 3, but 1, numbered from 0; see nvidia-smi");
+    }
+
+    @Test
+    void refusesSizesThatItsKernelsCannotCompute() throws IOException {
+        assertRefused(
+                request(sized(20, 2), Precision.AUTO, List.of(), 0),
+                "hidden_size 20 is not divisible by 8, which its kernels need; use --backend cpu");
+        assertRefused(
+                request(sized(136, 1), Precision.AUTO, List.of(), 0),
+                "heads of 136 are wider than 128, the most that its kernels take; use --backend cpu");
+    }
+
+    @Test
+    void refusesBatchesThatItCannotCount() throws IOException {
+        assertRefused(
+                request(Precision.AUTO, List.of(), 1 << 25),
+                "33554432 tokens in a batch; this model allows at most 16777216");
+    }
+
+    @Test
+    void isTooSmallForBatchesBeyondItsMemory() throws IOException {
+        BackendRequest request = request(Precision.AUTO, List.of(), 4_000_000);
+        Suitability suitability = new CudaBackendProvider().check(request);
+
+        assertThat(suitability.fit()).isEqualTo(Fit.TOO_SMALL);
+        assertThat(suitability.reason())
+                .matches(
+                        "device 0 \\(Fake GPU 9.0\\) is too small: 0.00 GiB of weights, \\d.\\d\\d GiB"
+                                + " for batches of 4000000 tokens and 0.53 GiB for CUDA itself make"
+                                + " \\d.\\d\\d GiB, but it has 2.00 GiB; lower the batch tokens to"
+                                + " \\d+ \\(--batch_tokens\\), or use a larger GPU");
+        String tokens = suitability.reason().replaceAll(".*batch tokens to (\\d+).*", "$1");
+        BackendRequest lower = request(Precision.AUTO, List.of(), Integer.parseInt(tokens));
+        assertThat(new CudaBackendProvider().check(lower).fit()).isEqualTo(Fit.USABLE);
+        assertThatThrownBy(() -> CudaBackend.open(request))
+                .isInstanceOf(BackendException.class)
+                .hasMessageContaining("lower the batch tokens to");
+    }
+
+    /** Others may use the device, which only shows when it is taken into use. */
+    @Test
+    void saysHowMuchIsFree() throws IOException {
+        CudaDevice other = CudaDevice.open(CudaDevice.properties(0));
+        try {
+            other.within(() -> free(10 << 20));
+            assertThatThrownBy(() -> CudaBackend.open(request(Precision.AUTO, List.of(), 0)))
+                    .isInstanceOf(BackendException.class)
+                    .hasMessageStartingWith("cuda: device 0 (Fake GPU 9.0): ")
+                    .hasMessageContaining("cuMemAlloc of 32 MiB for cuBLAS's workspace")
+                    .hasMessageContaining("10 MiB free of 2048");
+            other.within(() -> free(100 << 20));
+            assertThatThrownBy(() -> CudaBackend.open(request(Precision.AUTO, List.of(), 100_000)))
+                    .isInstanceOf(BackendException.class)
+                    .hasMessageContaining("of its 2.00 GiB only 0.07 GiB are free now");
+        } finally {
+            other.within(() -> free(0));
+            other.close();
+        }
+    }
+
+    private static int free(long bytes) {
+        FakeGpu.freeMemory(bytes);
+        return 0;
+    }
+
+    @Test
+    void takesASequenceLongerThanItsBatches() throws IOException {
+        BackendRequest small = request(Precision.AUTO, List.of(), 8);
+        BackendRequest large = request(Precision.AUTO, List.of(), 1000);
+        PackedBatch batch = PackedBatch.pack(List.of(new int[700], new int[] {1}), 1 << 20).get(0);
+        try (Backend one = CudaBackend.open(small, GEMM);
+                Backend other = CudaBackend.open(large, GEMM)) {
+            PackedBatch little = PackedBatch.pack(List.of(new int[] {1}), 8).get(0);
+            float before = one.score(little)[0];
+            assertThat(one.score(batch)).containsExactly(other.score(batch));
+            assertThat(one.score(little)).containsExactly(before);
+        }
+    }
+
+    @Test
+    void isNotUsedAfterClose() throws IOException {
+        Backend backend = CudaBackend.open(request(Precision.AUTO, List.of(), 0), GEMM);
+        PackedBatch batch = PackedBatch.pack(List.of(new int[] {1}), 8).get(0);
+        backend.close();
+
+        assertThatThrownBy(() -> backend.score(batch))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessage("cuda: this backend is closed");
+    }
+
+    @Test
+    void isNotUsedAfterAFailureButLoadsAgain() throws IOException {
+        BackendRequest request = request(Precision.AUTO, List.of(), 0);
+        PackedBatch batch = PackedBatch.pack(List.of(new int[] {1, 2, 3}), 8).get(0);
+        float[] expected;
+        try (Backend backend = CudaBackend.open(request, GEMM)) {
+            expected = backend.score(batch);
+            FakeGpu.failCall(6);
+            assertThatThrownBy(() -> backend.score(batch)).isInstanceOf(BackendException.class);
+            assertThatThrownBy(() -> backend.score(batch))
+                    .isInstanceOf(BackendException.class)
+                    .hasMessage(
+                            "cuda: this backend has failed before; close the model, and load it"
+                                    + " again");
+        }
+        try (Backend backend = CudaBackend.open(request, GEMM)) {
+            assertThat(backend.score(batch)).containsExactly(expected);
+        }
+    }
+
+    /** Threads take turns, and none is left with a device that is gone. */
+    @Test
+    void scoresForManyThreads() throws Exception {
+        PackedBatch batch =
+                PackedBatch.pack(Collections.nCopies(9, new int[] {1, 2, 3}), 1 << 10).get(0);
+        try (Backend backend = CudaBackend.open(request(Precision.AUTO, List.of(), 0), GEMM)) {
+            float expected = backend.score(batch)[0];
+            List<CompletableFuture<float[]>> rewards =
+                    Collections.nCopies(6, batch).stream()
+                            .map(one -> CompletableFuture.supplyAsync(() -> backend.score(one)))
+                            .toList();
+            for (CompletableFuture<float[]> reward : rewards) {
+                assertThat(reward.get()).containsOnly(expected);
+            }
+        }
+    }
+
+    private void assertRefused(BackendRequest request, String reason) {
+        assertThat(new CudaBackendProvider().check(request))
+                .isEqualTo(new Suitability(Fit.ABSENT, reason));
+        assertThatThrownBy(() -> CudaBackend.open(request))
+                .isInstanceOf(BackendException.class)
+                .hasMessage("cuda: " + reason);
+    }
+
+    private static TinyModel sized(int hidden, int heads) {
+        TinyModel model =
+                new TinyModel(1)
+                        .config("hidden_size", hidden)
+                        .config("num_attention_heads", heads)
+                        .tensor("model.embed_tokens.weight", 50, hidden)
+                        .tensor("model.norm.weight", hidden)
+                        .tensor("v_head.summary.weight", 1, hidden);
+        for (int n = 0; n < 2; n++) {
+            String layer = "model.layers." + n + ".";
+            model.tensor(layer + "input_layernorm.weight", hidden)
+                    .tensor(layer + "self_attn.W_pack.weight", 3L * hidden, hidden)
+                    .tensor(layer + "self_attn.o_proj.weight", hidden, hidden)
+                    .tensor(layer + "post_attention_layernorm.weight", hidden)
+                    .tensor(layer + "mlp.gate_proj.weight", 40, hidden)
+                    .tensor(layer + "mlp.up_proj.weight", 40, hidden)
+                    .tensor(layer + "mlp.down_proj.weight", hidden, 40);
+        }
+        return model;
+    }
+
+    private BackendRequest request(Precision precision, List<Integer> devices, int batchTokens)
+            throws IOException {
+        return request(new TinyModel(1), precision, devices, batchTokens);
+    }
+
+    private BackendRequest request(
+            TinyModel model, Precision precision, List<Integer> devices, int batchTokens)
+            throws IOException {
+        BaichuanWeights weights = BaichuanWeights.open(model.write(directory));
+        return new BackendRequest(weights, precision, devices, batchTokens, 2);
+    }
+}

@@ -1,0 +1,104 @@
+package io.github.baichuanreward.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.baichuanreward.Golden;
+import io.github.baichuanreward.backend.BackendRequest;
+import io.github.baichuanreward.backend.Precision;
+import io.github.baichuanreward.batch.PackedBatch;
+import java.io.IOException;
+import java.util.List;
+import org.assertj.core.data.Offset;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Compares the forward pass with the reference stage by stage, so that the first wrong stage is the
+ * message; in float16, which tells more than bfloat16.
+ */
+class CudaStagesTest {
+
+    /** Of an embedding: half a unit in the last of 11 bits, where float32 weights are rounded. */
+    private static final double EMBEDDING = 0x1p-11;
+
+    /**
+     * Of a layer's largest value. A layer rounds the inputs and outputs of four products and their
+     * weights to 11 bits; errors of single roundings add like random steps.
+     */
+    private static final double LAYER = 0x1p-9;
+
+    @BeforeEach
+    void requireFakeGpu() {
+        FakeGpu.require();
+    }
+
+    @AfterEach
+    void nothingLives() {
+        FakeGpu.assertNothingLives();
+    }
+
+    @ParameterizedTest
+    @MethodSource("io.github.baichuanreward.Golden#names")
+    void everyStageIsTheReferences(String name) throws IOException {
+        Golden golden = Golden.read(name);
+        BackendRequest request =
+                new BackendRequest(golden.open(), Precision.FLOAT16, List.of(), 0, 0);
+        try (CudaBackend backend = CudaBackend.open(request, GemmChoice.cublasInBlocks())) {
+            backend.device().within(() -> compare(backend, golden.trace()));
+        }
+    }
+
+    private static int compare(CudaBackend backend, Golden.Trace trace) {
+        PackedBatch batch = PackedBatch.pack(List.of(trace.ids()), 1 << 20).get(0);
+        int tokens = trace.ids().length;
+        CudaBackend.Room room = backend.roomFor(tokens);
+        BatchInput in = backend.embed(room, batch);
+        compare("embeddings", hidden(backend, room, trace), trace.embeddings(), EMBEDDING);
+        for (int n = 0; n < trace.layerOutputs().length; n++) {
+            backend.layers().get(n).forward(room.all, in);
+            compare(
+                    "output of layer " + n,
+                    hidden(backend, room, trace),
+                    trace.layerOutputs()[n],
+                    LAYER * (n + 1));
+        }
+        float[] rewards = backend.rewards(room, room.all, tokens);
+        for (int t = 0; t < rewards.length; t++) {
+            assertThat((double) rewards[t])
+                    .as("reward at token %d", t)
+                    .isCloseTo(trace.rewards()[t], Offset.offset(Tolerances.FLOAT16));
+        }
+        return tokens;
+    }
+
+    private static float[] hidden(CudaBackend backend, CudaBackend.Room room, Golden.Trace trace) {
+        float[] hidden = new float[trace.ids().length * trace.embeddings()[0].length];
+        try (Resources own = new Resources()) {
+            int bytes = hidden.length * Float.BYTES;
+            HostBuffer host = HostBuffer.allocate(backend.device().cuda(), own, bytes);
+            backend.device().download(host, room.all.hidden, bytes);
+            backend.device().awaitCompute();
+            host.bytes().asFloatBuffer().get(hidden);
+        }
+        return hidden;
+    }
+
+    private static void compare(String stage, float[] actual, double[][] expected, double share) {
+        double largest = 0;
+        for (double[] row : expected) {
+            for (double value : row) {
+                largest = Math.max(largest, Math.abs(value));
+            }
+        }
+        for (int t = 0; t < expected.length; t++) {
+            int width = expected[t].length;
+            for (int c = 0; c < width; c++) {
+                assertThat((double) actual[t * width + c])
+                        .as("%s, token %d, column %d", stage, t, c)
+                        .isCloseTo(expected[t][c], Offset.offset(share * largest));
+            }
+        }
+    }
+}
