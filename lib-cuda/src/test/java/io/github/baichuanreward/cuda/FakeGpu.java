@@ -28,7 +28,7 @@ final class FakeGpu {
         Path library = folder().resolve("libcuda.so.1");
         if (!Files.exists(library)) {
             String message = library + " is not there: it needs GNU make and g++ on Linux";
-            if (Boolean.getBoolean("testdata.required")) {
+            if (Boolean.getBoolean("kernels.required")) {
                 fail(message);
             }
             abort(message);
