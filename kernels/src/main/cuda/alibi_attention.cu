@@ -1,26 +1,24 @@
-// context[i, h] = sum over j <= i of softmax_j(score(i, j)) * v[j, h],  score(i, j) = q[i, h] . k[j, h] * scale +
-// slopes[h] * (j - i)
+// context[i, h] = sum over j <= i of softmax_j(score(i, j)) * v[j, h]
+// score(i, j)   = q[i, h] . k[j, h] * scale + slopes[h] * (j - i)
 //
-// where i and j are positions in one sequence: causal attention with linear biases (ALiBi), online softmax over key
-// tiles.
+// where i and j are positions in one sequence: causal attention with linear biases (ALiBi), online softmax over tiles
+// of keys.
 //
-// shapes    context [tokens, heads * head_dim] half; qkv [tokens, 3 * heads * head_dim] half, a row's queries, then
-// keys,
-//           then values, head by head; segments and tiles as in kernels.h; slopes [heads] float
-// launch    grid = (tiles, heads), block = ATTENTION_THREADS; _d128 for head_dim 72 to 128 with
-// ATTENTION_SHARED_BYTES_D128
-//           of dynamic shared memory, _d64 for 8 to 64 with ATTENTION_SHARED_BYTES_D64. A tile is ATTENTION_QUERIES
+// shapes    context [tokens, heads * head_dim] half; qkv [tokens, 3 * heads * head_dim] half, a row's queries, then its
+//           keys and its values, head by head; segments and tiles as in kernels.h; slopes [heads] float
+// launch    grid = (tiles, heads), block = ATTENTION_THREADS; _d128 for head_dim 72 to 128 has dynamic shared memory of
+//           ATTENTION_SHARED_BYTES_D128, _d64 for 8 to 64 of ATTENTION_SHARED_BYTES_D64. A tile is ATTENTION_QUERIES
 //           rows of a segment. A tile costs a step for every Shape::keys keys that it sees: the dearest go first. Rows
 //           in no tile are not written, so the last layer lists only the tiles that hold last tokens. A warp has 32
 //           rows of a tile: in a segment of fewer than 97 some have nothing to do
 // flops     2 * heads * head_dim * sum of length^2 (causal; both products)
 // numerics  products of halves in float, softmax in float in powers of two, weights rounded to half before they meet
-// the
-//           values, sums in float, result rounded once. The bias comes from i, j alone and key tiles begin at multiples
-//           of Shape::keys of the sequence, prefix included, and are visited from the diagonal back: so a row's bits do
-//           not depend on the other sequences, on its place in a tile, or on whether its prefix is shared. (A later
-//           token of the same sequence reaches it with weight zero: seen only where that token's values are infinite or
-//           NaN.) Weights reach 1 and are divided out last: values whose weighted sum passes 3.4e38 become infinite
+//           the values, sums in float, result rounded once. The bias comes from i, j alone and key tiles begin at
+//           multiples of Shape::keys of the sequence, prefix included, and are visited from the diagonal back: so a
+//           row's bits do not depend on the other sequences, on its place in a tile, or on whether its prefix is
+//           shared. (A later token of the same sequence reaches it with weight zero: seen only where that token's
+//           values are infinite or NaN.) Weights reach 1 and are divided out last: values whose weighted sum passes
+//           3.4e38 become infinite
 // requires  head_dim divisible by 8; tokens * 3 * heads * head_dim < 2^35; every tile begins inside its segment
 // checked   alibi_attention_test.cpp
 #include "kernels.h"

@@ -277,7 +277,8 @@ DEVICE float block_sum(float v, SharedAddress scratch) {
     if (threadIdx.x % 32 == 0) store_shared_float(scratch + threadIdx.x / 32 * 4, v);
     sync_block();
     float sum = 0.0f;
-    UNROLL for (int w = 0; w < THREADS / 32; w++) sum += load_shared_float(scratch + w * 4);
+    UNROLL for (int w = 0; w < THREADS / 32; w++)
+        sum += load_shared_float(scratch + w * 4);
     return sum;
 }
 

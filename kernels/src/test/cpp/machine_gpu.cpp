@@ -40,8 +40,8 @@ namespace {
 // Of CUfunction_attribute; the second is a share of all that a multiprocessor has, in percent.
 constexpr int MAX_DYNAMIC_SHARED_SIZE_BYTES = 8, PREFERRED_SHARED_MEMORY_CARVEOUT = 9;
 constexpr size_t ORDINARY_SHARED_BYTES = 48 << 10;  // that every kernel may ask for
-constexpr size_t GUARD = 64 << 10;                // bytes before and behind an allocation that nobody may write
-constexpr unsigned char UNSET = 0xff;             // of every byte: NaN in each type
+constexpr size_t GUARD = 64 << 10;                  // bytes before and behind an allocation that nobody may write
+constexpr unsigned char UNSET = 0xff;               // of every byte: NaN in each type
 
 void* symbol(const char* name) {
     static void* const library = dlopen("libcuda.so.1", RTLD_NOW);

@@ -3,12 +3,21 @@
 // The blocks of a launch run one after another, their threads in turns: one goes on until it waits at a barrier or at
 // an operation of its warp. The first error abandons the launch, and error() says it with source line, block and
 // thread:
-//   races        of threads without a barrier (or, inside a warp, sync_warp) between them; of blocks through global
-//   memory memory       uninitialised, out of bounds, freed, misaligned, narrower than 4 bytes, of the host, of another
-//   thread constants    memory that load_16_constant reads and the same launch writes cp.async     bytes touched before
-//   their wait, a source written before it, copies that a thread leaves behind barriers     at different lines, or not
-//   reached by all threads that have not ended warps        lanes at different operations; operations other than
-//   sync_warp without all 32 lanes launches     too many threads, too much shared memory, an empty or too large grid
+//
+// races        of threads with no barrier (or, inside a warp, sync_warp) between them; of blocks
+//
+// memory       uninitialised, out of bounds, freed, misaligned, narrower than 4 bytes, of the host, of another thread
+//
+// constants    memory that load_16_constant reads and the same launch writes
+//
+// cp.async     bytes touched before their wait, a source written before it, copies that a thread leaves behind
+//
+// barriers     at different lines, or not reached by all threads that have not ended
+//
+// warps        lanes at different operations; operations other than sync_warp without all 32 lanes
+//
+// launches     too many threads, too much shared memory, an empty or too large grid
+//
 // Plain loads and stores are seen where a kernel is compiled with -fsanitize=thread (and linked without it: the
 // emulator defines the functions that it calls), as wide as g++ makes them; device.cuh's own accesses always are.
 // Registers are not: compile kernels with -ftrivial-auto-var-init=pattern, which makes uninitialised ones loud, and

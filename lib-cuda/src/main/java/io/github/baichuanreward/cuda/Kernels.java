@@ -23,6 +23,8 @@ final class Kernels implements Launchers.Queue {
     /** Dynamic shared memory that a kernel may have without being allowed to. */
     private static final int PLAIN_SHARED_BYTES = 48 * 1024;
 
+    private static final int ALL_PERCENT = 100;
+
     private final CudaDevice device;
     private final String image;
     private final Map<Kernel, CUfunction> functions = new EnumMap<>(Kernel.class);
@@ -94,18 +96,28 @@ final class Kernels implements Launchers.Queue {
                             "cuModuleGetFunction " + symbol,
                             () -> JCudaDriver.cuModuleGetFunction(function, module, symbol));
             if (kernel.sharedBytes() > PLAIN_SHARED_BYTES) {
-                device.cuda()
-                        .driver(
-                                "cuFuncSetAttribute of " + symbol,
-                                () ->
-                                        JCudaDriver.cuFuncSetAttribute(
-                                                function,
-                                                CUfunction_attribute
-                                                        .CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
-                                                kernel.sharedBytes()));
+                setAttribute(
+                        function,
+                        symbol,
+                        CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+                        kernel.sharedBytes());
+                // A multiprocessor divides its memory between cache and blocks: two blocks must
+                // fit.
+                setAttribute(
+                        function,
+                        symbol,
+                        CUfunction_attribute.CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT,
+                        ALL_PERCENT);
             }
             functions.put(kernel, function);
         }
+    }
+
+    private void setAttribute(CUfunction function, String symbol, int attribute, int value) {
+        device.cuda()
+                .driver(
+                        "cuFuncSetAttribute of " + symbol,
+                        () -> JCudaDriver.cuFuncSetAttribute(function, attribute, value));
     }
 
     /** Which image was loaded. */
