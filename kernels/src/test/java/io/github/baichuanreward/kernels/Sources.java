@@ -45,11 +45,14 @@ final class Sources {
         }
     }
 
-    /** Returns the names of the programs that test kernels. The fake GPU's own is none of them. */
+    /**
+     * Returns the names of the programs that test kernels and the emulator. The fake GPU's own is
+     * none of them.
+     */
     static List<String> programs() {
-        return names(TEST_CPP, "_test.cpp").stream()
-                .filter(name -> !name.startsWith("fake_"))
-                .toList();
+        List<String> names = new ArrayList<>(names(TEST_CPP, "_test.cpp"));
+        names.addAll(names(TEST_CPP.resolve("simt"), "_test.cpp"));
+        return names;
     }
 
     /**

@@ -9,8 +9,8 @@ import java.nio.file.Path;
 import jcuda.driver.JCudaDriver;
 
 /**
- * The driver and cuBLAS that stand in for real ones; see {@code kernels/src/test/cpp/fake_cuda.h}.
- * The build puts their folder into {@code LD_LIBRARY_PATH}.
+ * The driver and cuBLAS that stand in for real ones; see {@code
+ * kernels/src/test/cpp/fake/fake_cuda.h}. The build puts their folder into {@code LD_LIBRARY_PATH}.
  */
 final class FakeGpu {
 
