@@ -1,5 +1,8 @@
 package io.github.baichuanreward;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.offset;
+
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.baichuanreward.checkpoint.CheckpointException;
@@ -76,6 +79,32 @@ public final class Golden {
             double[][][] layerOutputs,
             double[][] finalNorm,
             double[] rewards) {}
+
+    /**
+     * Fails at the first element of a stage that is too far from the reference.
+     *
+     * @param stage its name
+     * @param actual {@code [tokens, width]}
+     * @param expected {@code [tokens][width]}
+     * @param share of the largest expected value that an element may be off by
+     */
+    public static void requireClose(
+            String stage, float[] actual, double[][] expected, double share) {
+        double largest = 0;
+        for (double[] row : expected) {
+            for (double value : row) {
+                largest = Math.max(largest, Math.abs(value));
+            }
+        }
+        for (int t = 0; t < expected.length; t++) {
+            int width = expected[t].length;
+            for (int c = 0; c < width; c++) {
+                assertThat((double) actual[t * width + c])
+                        .as("%s, token %d, column %d", stage, t, c)
+                        .isCloseTo(expected[t][c], offset(share * largest));
+            }
+        }
+    }
 
     private final String name;
     private final Path directory;

@@ -76,23 +76,11 @@ public final class SafetensorsBuilder {
         }
         ByteBuffer bytes = ByteBuffer.allocate(2 * values.length).order(ByteOrder.LITTLE_ENDIAN);
         for (float value : values) {
-            bytes.putShort(type == DType.FLOAT16 ? half(value) : bfloat16(value));
+            bytes.putShort(
+                    type == DType.FLOAT16
+                            ? DType.floatToHalf(value)
+                            : DType.floatToBfloat16(value));
         }
         return bytes.array();
-    }
-
-    private static short bfloat16(float value) {
-        int bits = Float.floatToRawIntBits(value);
-        return (short) ((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-    }
-
-    /** For finite values below 65504. */
-    private static short half(float value) {
-        int bits = Float.floatToRawIntBits(Math.abs(value));
-        int magnitude =
-                Math.abs(value) < 0x1p-14f
-                        ? (int) Math.rint(Math.abs(value) * 0x1p24)
-                        : ((bits + 0xfff + ((bits >> 13) & 1)) >> 13) - (112 << 10);
-        return (short) (value < 0 ? magnitude | 0x8000 : magnitude);
     }
 }

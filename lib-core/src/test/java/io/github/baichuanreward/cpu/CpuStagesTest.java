@@ -38,13 +38,14 @@ class CpuStagesTest {
         try (CpuBackend backend = open(golden)) {
             Activations a = backend.activationsFor(trace.ids().length);
             backend.embed(a.hidden, trace.ids());
-            compare("embeddings", a.hidden, trace.embeddings(), 0);
+            Golden.requireClose("embeddings", a.hidden, trace.embeddings(), 0);
             for (int n = 0; n < trace.layerOutputs().length; n++) {
                 backend.layers().get(n).forward(a, starts, starts);
-                compare("output of layer " + n, a.hidden, trace.layerOutputs()[n], STAGE);
+                Golden.requireClose(
+                        "output of layer " + n, a.hidden, trace.layerOutputs()[n], STAGE);
             }
             float[] rewards = backend.rewards(a, trace.ids().length);
-            compare("final norm", a.normed, trace.finalNorm(), STAGE);
+            Golden.requireClose("final norm", a.normed, trace.finalNorm(), STAGE);
             for (int t = 0; t < rewards.length; t++) {
                 assertThat((double) rewards[t])
                         .as("reward at token %d", t)
@@ -85,7 +86,8 @@ class CpuStagesTest {
             for (Golden.Case single : golden.cases()) {
                 backend.score(PackedBatch.pack(List.of(single.ids()), 1 << 20).get(0));
                 float[] normed = backend.activationsFor(1).normed;
-                compare(single.id(), normed, new double[][] {single.lastHidden()}, STAGE);
+                Golden.requireClose(
+                        single.id(), normed, new double[][] {single.lastHidden()}, STAGE);
             }
         }
     }
@@ -94,23 +96,6 @@ class CpuStagesTest {
         BaichuanWeights weights = golden.open();
         return CpuBackend.open(
                 new BackendRequest(weights, Precision.AUTO, List.of(), 0, 2), products());
-    }
-
-    private static void compare(String stage, float[] actual, double[][] expected, double share) {
-        double largest = 0;
-        for (double[] row : expected) {
-            for (double value : row) {
-                largest = Math.max(largest, Math.abs(value));
-            }
-        }
-        for (int t = 0; t < expected.length; t++) {
-            int width = expected[t].length;
-            for (int c = 0; c < width; c++) {
-                assertThat((double) actual[t * width + c])
-                        .as("%s, token %d, column %d", stage, t, c)
-                        .isCloseTo(expected[t][c], offset(share * largest));
-            }
-        }
     }
 
     private static Offset<Double> offset(double value) {
