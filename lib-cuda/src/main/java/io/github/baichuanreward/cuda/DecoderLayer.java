@@ -33,7 +33,7 @@ record DecoderLayer(
         int rows = in.tokens();
         rmsNorm(a.normed, a.hidden, weights.inputNorm(), rows); // [tokens, hidden]
         gemm.multiply(a.qkv, a.normed, weights.qkv(), rows); // [tokens, 3 * attention]
-        alibiAttention(a.context, a.qkv, in.attention()); // [tokens, attention]
+        alibiAttention(a.context, a.qkv, in.attention(), rows); // [tokens, attention]
         gemm.multiplyAdd(a.hidden, a.context, weights.outProj(), rows); // hidden += context W^T
         rmsNorm(a.normed, a.hidden, weights.postNorm(), rows); // [tokens, hidden]
         gemm.multiplyGated(a.gated, a.gateUp, a.normed, weights.gateUp(), rows); // [tokens, inter.]
@@ -49,7 +49,8 @@ record DecoderLayer(
         int rows = in.sequences();
         rmsNorm(a.normed, a.hidden, weights.inputNorm(), in.tokens()); // [tokens, hidden]
         gemm.multiply(a.qkv, a.normed, weights.qkv(), in.tokens()); // [tokens, 3 * attention]
-        alibiAttention(a.context, a.qkv, in.lastAttention()); // [tokens, attention], in part
+        alibiAttention(
+                a.context, a.qkv, in.lastAttention(), in.tokens()); // [tokens, attention], in part
         gather(last.hidden, a.hidden, in, shape.sizes().hidden() * Float.BYTES);
         gather(last.context, a.context, in, shape.sizes().attention() * Short.BYTES);
         lastGemm.multiplyAdd(last.hidden, last.context, weights.outProj(), rows);
@@ -62,7 +63,8 @@ record DecoderLayer(
         kernels.rmsNorm(y, x, weight, shape.sizes().hidden(), shape.eps(), rows);
     }
 
-    private void alibiAttention(DeviceBuffer context, DeviceBuffer qkv, BatchInput.Attention in) {
+    private void alibiAttention(
+            DeviceBuffer context, DeviceBuffer qkv, BatchInput.Attention in, int tokens) {
         PaddedSizes sizes = shape.sizes();
         kernels.alibiAttention(
                 context,
@@ -73,7 +75,8 @@ record DecoderLayer(
                 sizes.headDim(),
                 shape.scale(),
                 sizes.heads(),
-                in.tileCount());
+                in.tileCount(),
+                tokens);
     }
 
     private void gather(DeviceBuffer y, DeviceBuffer x, BatchInput in, int rowBytes) {

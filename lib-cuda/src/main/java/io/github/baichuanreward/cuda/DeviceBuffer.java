@@ -32,7 +32,7 @@ final class DeviceBuffer {
         return new DeviceBuffer(pointer, bytes);
     }
 
-    /** Memory that is nowhere, for tests of what is passed on. */
+    /** Memory that is nowhere: for what only measures, and for tests of what is passed on. */
     static DeviceBuffer nowhere(long bytes) {
         return new DeviceBuffer(new CUdeviceptr(), bytes);
     }

@@ -55,7 +55,7 @@ final class Launchers {
         launch(Kernel.RMS_NORM, rows, 1, y, x, weight, hidden, eps);
     }
 
-    /** Causal attention with ALiBi, of the rows that {@code tiles} lists. */
+    /** Causal attention with ALiBi, of the rows that {@code tiles} lists, of {@code tokens}. */
     void alibiAttention(
             DeviceBuffer context,
             DeviceBuffer qkv,
@@ -65,8 +65,11 @@ final class Launchers {
             int headDim,
             float scale,
             int heads,
-            int tileCount) {
+            int tileCount,
+            int tokens) {
         requireWidth(headDim);
+        require(context, tokens, (long) heads * headDim, HALF);
+        require(qkv, tokens, 3L * heads * headDim, HALF);
         require(slopes, heads, 1, FLOAT);
         require(tiles, tileCount, 1, TILE_BYTES);
         boolean narrow = headDim <= 64;

@@ -75,7 +75,7 @@ class LaunchersTest {
             }
             assertThat(launch.arguments()).hasSameSizeAs(names);
         }
-        launchers.alibiAttention(buf(), buf(), buf(), buf(), buf(), 72, 1, 2, 3);
+        launchers.alibiAttention(buf(), buf(), buf(), buf(), buf(), 72, 1, 2, 3, 4);
         launched.add(launches.get(launches.size() - 1).kernel());
         assertThat(launched).containsExactlyInAnyOrder(Kernel.values());
     }
@@ -83,7 +83,7 @@ class LaunchersTest {
     @Test
     void gridsCoverAllRowsAndColumns() {
         launchers.embedding(buf(), buf(), buf(), 16, 7);
-        launchers.alibiAttention(buf(), buf(), buf(), buf(), buf(), 64, 1, 5, 9);
+        launchers.alibiAttention(buf(), buf(), buf(), buf(), buf(), 64, 1, 5, 9, 300);
         launchers.swiglu(buf(), buf(), 2056, 3);
         launchers.gemm(buf(), buf(), buf(), 129, 264, 8);
         launchers.gemmSwiglu(buf(), buf(), buf(), 128, 72, 8);
@@ -107,13 +107,19 @@ class LaunchersTest {
         assertThatThrownBy(() -> launchers.rmsNorm(small, buf(), buf(), 16, 1, 4))
                 .isInstanceOf(AssertionError.class)
                 .hasMessage("4 x 16 x 2 bytes in a buffer of 100");
+        assertThatThrownBy(
+                        () ->
+                                launchers.alibiAttention(
+                                        buf(), small, buf(), buf(), buf(), 64, 1, 5, 1, 7))
+                .isInstanceOf(AssertionError.class)
+                .hasMessage("7 x 960 x 2 bytes in a buffer of 100");
         assertThatThrownBy(() -> launchers.rmsNorm(buf(), buf(), buf(), 20, 1, 1))
                 .isInstanceOf(AssertionError.class)
                 .hasMessageContaining("20 columns");
         assertThatThrownBy(
                         () ->
                                 launchers.alibiAttention(
-                                        buf(), buf(), buf(), buf(), buf(), 136, 1, 2, 3))
+                                        buf(), buf(), buf(), buf(), buf(), 136, 1, 2, 3, 4))
                 .isInstanceOf(AssertionError.class);
         assertThatThrownBy(() -> launchers.gatherRows(buf(), buf(), buf(), 20, 1))
                 .isInstanceOf(AssertionError.class);
