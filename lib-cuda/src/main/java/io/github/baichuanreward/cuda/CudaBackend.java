@@ -39,7 +39,7 @@ final class CudaBackend implements Backend {
     private final DeviceWeights weights;
     private final float bias;
     private final List<DecoderLayer> layers = new ArrayList<>();
-    private @Nullable Room room;
+    private @Nullable Room present;
     private @Nullable BackendException failure;
     private boolean closed;
 
@@ -63,6 +63,7 @@ final class CudaBackend implements Backend {
         for (DeviceWeights.Layer layer : weights.layers) {
             layers.add(new DecoderLayer(kernels, gemm, gemms.last(), shape, weights.slopes, layer));
         }
+        device.resources().add(this::giveRoomBack);
         roomFor(batchTokens);
     }
 
@@ -178,16 +179,18 @@ final class CudaBackend implements Backend {
                     "cuda: this backend has failed before; close the model, and load it again",
                     failure);
         }
+        // Outside what counts as a failure: without memory for a long sequence the device is as
+        // before.
+        Room room = device.within(() -> roomFor(batch.tokens().length));
         try {
-            return device.within(() -> forward(batch));
+            return device.within(() -> forward(room, batch));
         } catch (BackendException e) {
             failure = e;
             throw e;
         }
     }
 
-    private float[] forward(PackedBatch batch) {
-        Room r = roomFor(batch.tokens().length);
+    private float[] forward(Room r, PackedBatch batch) {
         BatchInput in = embed(r, batch);
         int last = layers.size() - 1;
         for (DecoderLayer layer : layers.subList(0, last)) {
@@ -266,20 +269,23 @@ final class CudaBackend implements Backend {
 
     /** Room for a batch; a single sequence may be longer than batches should be. */
     Room roomFor(int tokens) {
-        Room present = room;
         int rows = choice.room(tokens);
         if (present != null && present.all.rows() >= rows) {
             return present;
         }
         requireCountable(config, tokens);
-        if (present != null) {
-            room = null;
-            present.owner.close(); // or the device would have to hold old and new
-        }
+        giveRoomBack(); // or the device would have to hold old and new
         Room larger = new Room(device, sizes, rows);
-        device.resources().add(larger.owner::close);
-        room = larger;
+        present = larger;
         return larger;
+    }
+
+    private void giveRoomBack() {
+        Room room = present;
+        present = null;
+        if (room != null) {
+            room.owner.close();
+        }
     }
 
     BatchInput embed(Room r, PackedBatch batch) {

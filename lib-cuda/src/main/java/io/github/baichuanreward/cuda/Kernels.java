@@ -101,8 +101,7 @@ final class Kernels implements Launchers.Queue {
                         symbol,
                         CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
                         kernel.sharedBytes());
-                // A multiprocessor divides its memory between cache and blocks: two blocks must
-                // fit.
+                // A multiprocessor divides its memory between cache and blocks, of which two fit.
                 setAttribute(
                         function,
                         symbol,

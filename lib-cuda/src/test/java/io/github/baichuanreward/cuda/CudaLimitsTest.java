@@ -19,28 +19,17 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What a request may not ask for, what a device may not hold, and what comes after a failure. */
+@ExtendWith(FakeGpu.class)
 class CudaLimitsTest {
 
     private static final GemmChoice GEMM = new GemmChoice(true, 64, 64);
 
     @TempDir Path directory;
-
-    @BeforeEach
-    void requireFakeGpu() {
-        FakeGpu.require();
-    }
-
-    @AfterEach
-    void nothingLives() {
-        FakeGpu.failCall(0);
-        FakeGpu.assertNothingLives();
-    }
 
     @Test
     void autoTakesTheCheckpointsHalfType() throws IOException {
@@ -158,6 +147,27 @@ class CudaLimitsTest {
             float before = one.score(little)[0];
             assertThat(one.score(batch)).containsExactly(other.score(batch));
             assertThat(one.score(little)).containsExactly(before);
+        }
+    }
+
+    @Test
+    void goesOnAfterASequenceForWhichThereIsNoMemory() throws IOException {
+        PackedBatch little = PackedBatch.pack(List.of(new int[] {1}), 8).get(0);
+        PackedBatch large = PackedBatch.pack(List.of(new int[60_000]), 1 << 20).get(0);
+        try (CudaBackend backend = CudaBackend.open(request(Precision.AUTO, List.of(), 0), GEMM)) {
+            float expected = backend.score(little)[0];
+            backend.device().within(() -> free(8 << 20));
+            try {
+                assertThatThrownBy(() -> backend.score(large))
+                        .isInstanceOf(BackendException.class)
+                        .hasMessageContaining(
+                                "for batches of 60032 rows: CUDA_ERROR_OUT_OF_MEMORY; ")
+                        // those 8, and the room for smaller batches
+                        .hasMessageContaining("10 MiB free of 2048");
+            } finally {
+                backend.device().within(() -> free(0));
+            }
+            assertThat(backend.score(little)).containsExactly(expected);
         }
     }
 
