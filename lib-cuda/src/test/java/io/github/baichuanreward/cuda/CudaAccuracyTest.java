@@ -11,7 +11,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -19,12 +19,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /**
  * How far rewards are from the reference, over all models, in both half types, with both products.
  */
+@ExtendWith(FakeGpu.class)
 class CudaAccuracyTest {
-
-    @BeforeEach
-    void requireFakeGpu() {
-        FakeGpu.require();
-    }
 
     private static Stream<Arguments> ways() {
         List<Arguments> ways = new ArrayList<>();

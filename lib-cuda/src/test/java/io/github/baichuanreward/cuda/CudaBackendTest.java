@@ -5,21 +5,11 @@ import io.github.baichuanreward.backend.BackendContract;
 import io.github.baichuanreward.backend.BackendRequest;
 import io.github.baichuanreward.backend.Precision;
 import java.io.IOException;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /** What every backend promises, as this one runs by default: bfloat16, cuBLAS. */
+@ExtendWith(FakeGpu.class)
 class CudaBackendTest extends BackendContract {
-
-    @BeforeEach
-    void requireFakeGpu() {
-        FakeGpu.require();
-    }
-
-    @AfterEach
-    void nothingLives() {
-        FakeGpu.assertNothingLives();
-    }
 
     @Override
     protected Backend open(BackendRequest request) throws IOException {

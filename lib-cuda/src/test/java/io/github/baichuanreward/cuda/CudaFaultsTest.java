@@ -15,8 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -24,22 +23,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 /**
  * Lets every call of the driver and of cuBLAS fail once while a model is loaded, scores and goes.
  */
+@ExtendWith(FakeGpu.class)
 class CudaFaultsTest {
 
     private static final int MOST_CALLS = 2000;
 
     @TempDir Path directory;
-
-    @BeforeEach
-    void requireFakeGpu() {
-        FakeGpu.require();
-    }
-
-    @AfterEach
-    void noMoreFaults() {
-        FakeGpu.failCall(0);
-        FakeGpu.assertNothingLives();
-    }
 
     @ParameterizedTest
     @ValueSource(booleans = {true, false})

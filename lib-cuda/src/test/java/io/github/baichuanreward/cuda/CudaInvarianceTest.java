@@ -12,25 +12,21 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /**
  * That fixed blocks are what keeps a reward's bits: on a cuBLAS whose sums depend on the number of
  * rows, as on a real one.
  */
+@ExtendWith(FakeGpu.class)
 class CudaInvarianceTest {
 
     @BeforeEach
     void requireFakeGpu() {
         FakeGpu.require();
         FakeGpu.productOrder(1);
-    }
-
-    @AfterEach
-    void nothingLives() {
-        FakeGpu.assertNothingLives();
     }
 
     @Test

@@ -6,24 +6,14 @@ import io.github.baichuanreward.backend.BackendRequest;
 import io.github.baichuanreward.backend.Precision;
 import java.io.IOException;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /**
  * What every backend promises, with the own products in float16; models whose sizes are odd, whose
  * heads are five, and one with an adapter. {@link CudaAccuracyTest} has the rewards of all.
  */
+@ExtendWith(FakeGpu.class)
 class CudaOwnGemmTest extends BackendContract {
-
-    @BeforeEach
-    void requireFakeGpu() {
-        FakeGpu.require();
-    }
-
-    @AfterEach
-    void nothingLives() {
-        FakeGpu.assertNothingLives();
-    }
 
     @Override
     protected Backend open(BackendRequest request) throws IOException {

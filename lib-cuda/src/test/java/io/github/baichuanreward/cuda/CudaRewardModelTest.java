@@ -18,25 +18,15 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A model as an application loads it, with this backend on the class path. */
+@ExtendWith(FakeGpu.class)
 class CudaRewardModelTest {
 
     @TempDir Path directory;
-
-    @BeforeEach
-    void requireFakeGpu() {
-        FakeGpu.require();
-    }
-
-    @AfterEach
-    void nothingLives() {
-        FakeGpu.assertNothingLives();
-    }
 
     @Test
     void theDemoModelRunsOnTheGpuByItself() throws IOException {

@@ -9,8 +9,7 @@ import io.github.baichuanreward.batch.PackedBatch;
 import java.io.IOException;
 import java.util.List;
 import org.assertj.core.data.Offset;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -18,6 +17,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Compares the forward pass with the reference stage by stage, so that the first wrong stage is the
  * message; in float16, which tells more than bfloat16.
  */
+@ExtendWith(FakeGpu.class)
 class CudaStagesTest {
 
     /** Of an embedding: half a unit in the last of 11 bits, where float32 weights are rounded. */
@@ -28,16 +28,6 @@ class CudaStagesTest {
      * weights to 11 bits; errors of single roundings add like random steps.
      */
     private static final double LAYER = 0x1p-9;
-
-    @BeforeEach
-    void requireFakeGpu() {
-        FakeGpu.require();
-    }
-
-    @AfterEach
-    void nothingLives() {
-        FakeGpu.assertNothingLives();
-    }
 
     @ParameterizedTest
     @MethodSource("io.github.baichuanreward.Golden#names")
@@ -55,10 +45,11 @@ class CudaStagesTest {
         int tokens = trace.ids().length;
         CudaBackend.Room room = backend.roomFor(tokens);
         BatchInput in = backend.embed(room, batch);
-        compare("embeddings", hidden(backend, room, trace), trace.embeddings(), EMBEDDING);
+        Golden.requireClose(
+                "embeddings", hidden(backend, room, trace), trace.embeddings(), EMBEDDING);
         for (int n = 0; n < trace.layerOutputs().length; n++) {
             backend.layers().get(n).forward(room.all, in);
-            compare(
+            Golden.requireClose(
                     "output of layer " + n,
                     hidden(backend, room, trace),
                     trace.layerOutputs()[n],
@@ -83,22 +74,5 @@ class CudaStagesTest {
             host.bytes().asFloatBuffer().get(hidden);
         }
         return hidden;
-    }
-
-    private static void compare(String stage, float[] actual, double[][] expected, double share) {
-        double largest = 0;
-        for (double[] row : expected) {
-            for (double value : row) {
-                largest = Math.max(largest, Math.abs(value));
-            }
-        }
-        for (int t = 0; t < expected.length; t++) {
-            int width = expected[t].length;
-            for (int c = 0; c < width; c++) {
-                assertThat((double) actual[t * width + c])
-                        .as("%s, token %d, column %d", stage, t, c)
-                        .isCloseTo(expected[t][c], Offset.offset(share * largest));
-            }
-        }
     }
 }

@@ -7,12 +7,18 @@ import static org.junit.jupiter.api.Assumptions.abort;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import jcuda.driver.JCudaDriver;
+import org.junit.jupiter.api.extension.AfterEachCallback;
+import org.junit.jupiter.api.extension.BeforeEachCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
 
 /**
  * The driver and cuBLAS that stand in for real ones; see {@code
  * kernels/src/test/cpp/fake/fake_cuda.h}. The build puts their folder into {@code LD_LIBRARY_PATH}.
+ *
+ * <p>A test extended with this is skipped where they could not be built, and must leave nothing
+ * open on them.
  */
-final class FakeGpu {
+final class FakeGpu implements BeforeEachCallback, AfterEachCallback {
 
     private static final int FAIL_CALL = 0x7f000001;
     private static final int LIVE_BYTES = 0x7f000002;
@@ -21,7 +27,16 @@ final class FakeGpu {
     private static final int FREE_MEMORY = 0x7f000005;
     private static final int PRODUCT_ORDER = 0x7f000006;
 
-    private FakeGpu() {}
+    @Override
+    public void beforeEach(ExtensionContext test) {
+        require();
+    }
+
+    @Override
+    public void afterEach(ExtensionContext test) {
+        failCall(0);
+        assertNothingLives();
+    }
 
     /** Skips the calling test where the fake GPU could not be built. */
     static void require() {
