@@ -52,6 +52,11 @@ final class FakeGpu implements BeforeEachCallback, AfterEachCallback {
         assertThat(CudaDevice.initialize()).isZero();
     }
 
+    /** Whether the driver in use is this one. */
+    static boolean isThere() {
+        return JCudaDriver.cuCtxGetLimit(new long[1], LIVE_OBJECTS) == 0;
+    }
+
     /** Where its libraries are. */
     static Path folder() {
         return Path.of(System.getProperty("kernels.directory"), "target", "fake-gpu")

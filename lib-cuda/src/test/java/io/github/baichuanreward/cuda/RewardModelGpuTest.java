@@ -23,8 +23,8 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A model as an application loads it, with this backend on the class path. */
-@ExtendWith(FakeGpu.class)
-class CudaRewardModelTest {
+@ExtendWith(Gpu.class)
+class RewardModelGpuTest {
 
     @TempDir Path directory;
 

@@ -19,8 +19,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /**
  * How far rewards are from the reference, over all models, in both half types, with both products.
  */
-@ExtendWith(FakeGpu.class)
-class CudaAccuracyTest {
+@ExtendWith(Gpu.class)
+class AccuracyGpuTest {
 
     private static Stream<Arguments> ways() {
         List<Arguments> ways = new ArrayList<>();

@@ -17,8 +17,8 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Compares the forward pass with the reference stage by stage, so that the first wrong stage is the
  * message; in float16, which tells more than bfloat16.
  */
-@ExtendWith(FakeGpu.class)
-class CudaStagesTest {
+@ExtendWith(Gpu.class)
+class StagesGpuTest {
 
     /** Of an embedding: half a unit in the last of 11 bits, where float32 weights are rounded. */
     private static final double EMBEDDING = 0x1p-11;

@@ -5,33 +5,24 @@ import io.github.baichuanreward.backend.BackendContract;
 import io.github.baichuanreward.backend.BackendRequest;
 import io.github.baichuanreward.backend.Precision;
 import java.io.IOException;
-import java.util.List;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/**
- * What every backend promises, with the own products in float16; models whose sizes are odd, whose
- * heads are five, and one with an adapter. {@link CudaAccuracyTest} has the rewards of all.
- */
-@ExtendWith(FakeGpu.class)
-class CudaOwnGemmTest extends BackendContract {
+/** What every backend promises, as this one runs by default: bfloat16, cuBLAS. */
+@ExtendWith(Gpu.class)
+class BackendGpuTest extends BackendContract {
 
     @Override
     protected Backend open(BackendRequest request) throws IOException {
-        return CudaBackend.open(request, GemmChoice.kernels());
+        return CudaBackend.open(request, GemmChoice.cublasInBlocks());
     }
 
     @Override
     protected Precision precision() {
-        return Precision.FLOAT16;
+        return Precision.BFLOAT16;
     }
 
     @Override
     protected double tolerance() {
-        return Tolerances.FLOAT16;
-    }
-
-    @Override
-    protected List<String> goldens() {
-        return List.of("tiny-odd", "tiny-b-lora");
+        return Tolerances.BFLOAT16;
     }
 }
