@@ -18,8 +18,9 @@ import org.slf4j.LoggerFactory;
  * model is loaded.
  *
  * <p>{@code auto} takes the most preferred backend that can run here. A device that is there but
- * too small is an error, never a reason to run silently on another. A backend asked for by name is
- * taken even if it looks too small, with a warning, and never replaced by another.
+ * too small is an error, never a reason to run silently on another, and so is a wish that only the
+ * backend of that device could meet. A backend asked for by name is taken even if it looks too
+ * small, with a warning, and never replaced by another.
  */
 public final class BackendChoice {
 
@@ -119,7 +120,9 @@ public final class BackendChoice {
             if (taken) {
                 chosen = provider;
             }
-            open &= !taken && !(mayBe && suitability.fit() == Fit.TOO_SMALL);
+            boolean isFinal =
+                    suitability.fit() == Fit.TOO_SMALL || suitability.fit() == Fit.REFUSED;
+            open &= !taken && !(mayBe && isFinal);
             candidates.add(
                     new Candidate(provider.name(), suitability.fit(), suitability.reason(), taken));
         }

@@ -16,7 +16,9 @@ public interface BackendProvider {
         /** It cannot run here at all: no device, no driver, no library. */
         ABSENT,
         /** There is a device, but it is too small for this model. */
-        TOO_SMALL
+        TOO_SMALL,
+        /** There is a device, but a wish that only concerns this backend cannot be met. */
+        REFUSED
     }
 
     /**

@@ -50,6 +50,15 @@ class BackendChoiceTest {
     }
 
     @Test
+    void autoNeverForgetsAWishThatOnlyTheGpuCouldMeet() {
+        assertThatThrownBy(() -> select("auto", provider("cpu", 0, Fit.USABLE), gpu(Fit.REFUSED)))
+                .isInstanceOf(BackendException.class)
+                .hasMessage("cuda: because REFUSED");
+        assertThatThrownBy(() -> select("cuda", gpu(Fit.REFUSED)))
+                .hasMessage("cuda: because REFUSED");
+    }
+
+    @Test
     void autoRefusesACpuThatIsTooSmall() {
         assertThatThrownBy(() -> select("auto", provider("cpu", 0, Fit.TOO_SMALL)))
                 .isInstanceOf(BackendException.class)
