@@ -5,6 +5,7 @@ import io.github.baichuanreward.backend.Precision;
 import io.github.baichuanreward.model.BaichuanWeights;
 import java.nio.file.Path;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Where and how a model runs. Start from {@link #defaults} and change what matters.
@@ -18,6 +19,9 @@ import java.util.List;
  * @param adapters directories of LoRA adapters in the layout of peft, added to the model in this
  *     order; the last one brings the value head
  * @param scoring how texts become token ids
+ * @param cudaLibraries the folder that holds {@code libcublas.so.12} or {@code libcublas.so.13},
+ *     itself or in its {@code lib}, {@code lib64} or a {@code lib} one deeper; null looks where
+ *     they usually are
  */
 public record LoadOptions(
         String backend,
@@ -26,7 +30,8 @@ public record LoadOptions(
         int batchTokens,
         int threads,
         List<Path> adapters,
-        ScoringOptions scoring) {
+        ScoringOptions scoring,
+        @Nullable Path cudaLibraries) {
 
     /**
      * Copies the lists.
@@ -53,53 +58,122 @@ public record LoadOptions(
     /** The best backend that can run here, with its own choices. */
     public static LoadOptions defaults() {
         return new LoadOptions(
-                "auto", Precision.AUTO, List.of(), 0, 0, List.of(), ScoringOptions.defaults());
+                "auto",
+                Precision.AUTO,
+                List.of(),
+                0,
+                0,
+                List.of(),
+                ScoringOptions.defaults(),
+                null);
     }
 
     /** The same on another backend. */
     public LoadOptions withBackend(String backend) {
         return new LoadOptions(
-                backend, precision, devices, batchTokens, threads, adapters, scoring);
+                backend,
+                precision,
+                devices,
+                batchTokens,
+                threads,
+                adapters,
+                scoring,
+                cudaLibraries);
     }
 
     /** The same in another precision. */
     public LoadOptions withPrecision(Precision precision) {
         return new LoadOptions(
-                backend, precision, devices, batchTokens, threads, adapters, scoring);
+                backend,
+                precision,
+                devices,
+                batchTokens,
+                threads,
+                adapters,
+                scoring,
+                cudaLibraries);
     }
 
     /** The same on these devices. */
     public LoadOptions withDevices(List<Integer> devices) {
         return new LoadOptions(
-                backend, precision, devices, batchTokens, threads, adapters, scoring);
+                backend,
+                precision,
+                devices,
+                batchTokens,
+                threads,
+                adapters,
+                scoring,
+                cudaLibraries);
     }
 
     /** The same with another size of batches. */
     public LoadOptions withBatchTokens(int batchTokens) {
         return new LoadOptions(
-                backend, precision, devices, batchTokens, threads, adapters, scoring);
+                backend,
+                precision,
+                devices,
+                batchTokens,
+                threads,
+                adapters,
+                scoring,
+                cudaLibraries);
     }
 
     /** The same with another number of threads. */
     public LoadOptions withThreads(int threads) {
         return new LoadOptions(
-                backend, precision, devices, batchTokens, threads, adapters, scoring);
+                backend,
+                precision,
+                devices,
+                batchTokens,
+                threads,
+                adapters,
+                scoring,
+                cudaLibraries);
     }
 
     /** The same with these adapters. */
     public LoadOptions withAdapters(List<Path> adapters) {
         return new LoadOptions(
-                backend, precision, devices, batchTokens, threads, adapters, scoring);
+                backend,
+                precision,
+                devices,
+                batchTokens,
+                threads,
+                adapters,
+                scoring,
+                cudaLibraries);
     }
 
     /** The same with other scoring options. */
     public LoadOptions withScoring(ScoringOptions scoring) {
         return new LoadOptions(
-                backend, precision, devices, batchTokens, threads, adapters, scoring);
+                backend,
+                precision,
+                devices,
+                batchTokens,
+                threads,
+                adapters,
+                scoring,
+                cudaLibraries);
+    }
+
+    /** The same with CUDA's libraries of this folder. */
+    public LoadOptions withCudaLibraries(Path cudaLibraries) {
+        return new LoadOptions(
+                backend,
+                precision,
+                devices,
+                batchTokens,
+                threads,
+                adapters,
+                scoring,
+                cudaLibraries);
     }
 
     /** What a backend is asked for. */
     BackendRequest request(BaichuanWeights weights) {
-        return new BackendRequest(weights, precision, devices, batchTokens, threads);
+        return new BackendRequest(weights, precision, devices, batchTokens, threads, cudaLibraries);
     }
 }

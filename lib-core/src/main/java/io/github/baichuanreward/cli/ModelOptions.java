@@ -66,6 +66,14 @@ final class ModelOptions {
             description = "Threads of the CPU backend (default: one per core).")
     private @Nullable Integer threads;
 
+    @Option(
+            names = "--cuda_libraries",
+            paramLabel = "DIR",
+            description =
+                    "Folder of libcublas.so.12 or libcublas.so.13, for a GPU (default: where they"
+                            + " usually are).")
+    private @Nullable Path cudaLibraries;
+
     @Nullable Path model() {
         return model;
     }
@@ -101,7 +109,7 @@ final class ModelOptions {
         return directory;
     }
 
-    private LoadOptions options() {
+    LoadOptions options() {
         LoadOptions options =
                 LoadOptions.defaults()
                         .withBackend(backend)
@@ -112,6 +120,9 @@ final class ModelOptions {
         }
         if (threads != null) {
             options = options.withThreads(threads);
+        }
+        if (cudaLibraries != null) {
+            options = options.withCudaLibraries(cudaLibraries);
         }
         return options;
     }
