@@ -88,7 +88,7 @@ final class CudaBackend implements Backend {
             throw new BackendException("cuda: " + found.problem());
         }
         half(request);
-        GemmChoice choice = wanted == null ? GemmChoice.choose() : wanted;
+        GemmChoice choice = wanted == null ? GemmChoice.choose(request.cudaLibraries()) : wanted;
         plan(request, choice);
         CudaDevice device = CudaDevice.open(properties);
         try {

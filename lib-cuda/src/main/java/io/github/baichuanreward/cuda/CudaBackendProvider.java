@@ -31,8 +31,7 @@ public final class CudaBackendProvider implements BackendProvider {
         try {
             return suitability(request);
         } catch (BackendException e) {
-            String message = String.valueOf(e.getMessage());
-            return new Suitability(Fit.ABSENT, message.replaceFirst("^cuda: ", ""));
+            return suitability(Fit.ABSENT, e);
         } catch (LinkageError e) {
             return new Suitability(
                     Fit.ABSENT,
@@ -53,7 +52,13 @@ public final class CudaBackendProvider implements BackendProvider {
             return new Suitability(Fit.ABSENT, String.valueOf(choice.problem()));
         }
         CudaBackend.half(request);
-        MemoryPlan plan = CudaBackend.plan(request, GemmChoice.choose());
+        GemmChoice gemm;
+        try {
+            gemm = GemmChoice.choose(request.cudaLibraries());
+        } catch (BackendException e) {
+            return suitability(Fit.REFUSED, e);
+        }
+        MemoryPlan plan = CudaBackend.plan(request, gemm);
         String problem = plan.problem(device.bytes());
         return problem == null
                 ? new Suitability(
@@ -65,5 +70,9 @@ public final class CudaBackendProvider implements BackendProvider {
                                         plan.numbers()))
                 : new Suitability(
                         Fit.TOO_SMALL, "%s is too small: %s".formatted(device.label(), problem));
+    }
+
+    private static Suitability suitability(Fit fit, BackendException e) {
+        return new Suitability(fit, String.valueOf(e.getMessage()).replaceFirst("^cuda: ", ""));
     }
 }

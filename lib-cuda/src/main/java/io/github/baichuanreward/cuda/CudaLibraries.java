@@ -1,44 +1,38 @@
 package io.github.baichuanreward.cuda;
 
+import io.github.baichuanreward.backend.BackendException;
+import io.github.baichuanreward.cuda.CublasPlaces.Found;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.FileAttribute;
-import java.nio.file.attribute.PosixFilePermissions;
-import java.util.Comparator;
 import java.util.List;
-import java.util.stream.Stream;
 import jcuda.JCudaVersion;
+import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 import jcuda.jcublas.JCublas2;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Loads the driver's and cuBLAS's bindings, each once in a process and when it is first asked for,
  * and keeps the reason where one cannot be loaded. Never throws for a library that is missing.
- *
- * <p>JCuda unpacks its natives into the temporary directory under names that anybody can tell
- * beforehand, and loads what it finds there. While it does so here, that directory is a fresh one
- * that only this user can enter; it is deleted when all is loaded.
  */
 final class CudaLibraries {
-
-    private static final String TEMPORARY = "java.io.tmpdir";
 
     private static final String MISSING_DRIVER =
             "no NVIDIA driver (libcuda.so.1) is installed; to use an NVIDIA GPU, install driver 450"
                     + " or newer";
 
-    private static final String MISSING_CUBLAS =
-            "cuBLAS of CUDA 12 (libcublas.so.12) is not installed; install it (package"
-                    + " libcublas-12-*, or the CUDA 12 toolkit), or put its folder into"
-                    + " LD_LIBRARY_PATH";
+    private static final String INSTALL =
+            "install one (pip install nvidia-cublas-cu12, or NVIDIA's package %s), or name its"
+                    + " folder by --cuda_libraries";
+
+    private static final Logger LOG = LoggerFactory.getLogger(CudaLibraries.class);
 
     private static @Nullable Answer driver;
-    private static @Nullable Answer cublas;
+    private static @Nullable Answer usual;
+    private static @Nullable Found cublas;
 
     /**
      * Whether a library is there.
@@ -52,79 +46,171 @@ final class CudaLibraries {
     /** Loads the driver. */
     static synchronized Answer driver() {
         if (driver == null) {
-            driver =
-                    load(
-                            folder -> {
-                                loadDriverFirst(folder);
-                                JCudaDriver.setExceptionsEnabled(false);
-                            },
-                            "libcuda.so",
-                            MISSING_DRIVER);
+            driver = load(CudaLibraries::loadDriver);
         }
         return driver;
     }
 
-    /** Loads cuBLAS, and the driver before it. */
-    static synchronized Answer cublas() {
+    /**
+     * Loads cuBLAS, and the driver before it.
+     *
+     * @param folder where it is; null for the usual places
+     */
+    static Answer cublas(@Nullable Path folder) {
+        return cublas(folder == null ? CublasPlaces.usual() : CublasPlaces.only(folder));
+    }
+
+    /** Loads cuBLAS from some places. A process holds only one. */
+    static synchronized Answer cublas(CublasPlaces places) {
         if (driver().problem() != null) {
             return driver();
         }
-        if (cublas == null) {
-            cublas =
-                    load(
-                            folder -> JCublas2.setExceptionsEnabled(false),
-                            "libcublas",
-                            MISSING_CUBLAS);
+        if (cublas != null) {
+            return new Answer(
+                    places.folder() == null || isAmong(cublas, places.found())
+                            ? null
+                            : "%s: %s is loaded already, and a process cannot hold another; load this model in a process of its own"
+                                    .formatted(places.folder(), cublas.file()));
         }
-        return cublas;
+        if (places.folder() != null) {
+            return load(folder -> loadCublas(folder, places));
+        }
+        if (usual == null) {
+            usual = load(folder -> loadCublas(folder, places));
+        }
+        return usual;
     }
 
-    /** What initialises a class of JCuda. */
-    private interface Use {
-        /** Natives are unpacked into {@code folder}. */
-        void in(Path folder) throws IOException;
+    /** What loads a library. */
+    private interface Step {
+        /** Returns what hinders it, or null. */
+        @Nullable String in(NativeFolder folder) throws IOException;
     }
 
-    /**
-     * Where there is no driver, which is so on most machines, the linker says so here before JCuda
-     * begins to write its log and two stack traces. Where there is one, JCuda finds its file there,
-     * and loaded.
-     */
-    private static void loadDriverFirst(Path folder) throws IOException {
-        // A native library belongs to one class loader.
-        if (JCudaDriver.class.getClassLoader() != CudaLibraries.class.getClassLoader()) {
-            return;
-        }
-        String platform = System.getProperty("os.name") + " " + System.getProperty("os.arch");
-        String name = "libJCudaDriver-%s-linux-x86_64.so".formatted(JCudaVersion.get());
-        try (InputStream stream = CudaLibraries.class.getResourceAsStream("/lib/" + name)) {
-            if (stream != null && platform.equals("Linux amd64")) {
-                Path file = folder.resolve(name);
-                Files.copy(stream, file);
-                System.load(file.toString());
-            }
-        }
-    }
-
-    private static Answer load(Use use, String library, String missing) {
-        String before = System.getProperty(TEMPORARY);
-        Path folder = null;
-        try {
-            folder = Files.createTempDirectory("baichuan-reward-jcuda-", ownerOnly());
-            System.setProperty(TEMPORARY, folder.toString());
-            use.in(folder.toAbsolutePath());
-            return new Answer(null);
-        } catch (LinkageError e) {
-            return new Answer(problem(String.valueOf(e.getMessage()), library, missing));
+    private static Answer load(Step step) {
+        try (NativeFolder folder = NativeFolder.open()) {
+            return new Answer(step.in(folder));
+        } catch (BackendException e) {
+            return new Answer(e.getMessage());
         } catch (IOException | RuntimeException e) {
             return new Answer(
                     "JCuda's natives cannot be unpacked into %s (%s); set -D%s to a folder that can"
-                                    .formatted(before, e, TEMPORARY)
+                                    .formatted(
+                                            System.getProperty(NativeFolder.TEMPORARY),
+                                            e,
+                                            NativeFolder.TEMPORARY)
                             + " be written");
-        } finally {
-            System.setProperty(TEMPORARY, before);
-            delete(folder);
         }
+    }
+
+    private static @Nullable String loadDriver(NativeFolder folder) throws IOException {
+        Path file = unpack(folder, "JCudaDriver");
+        try {
+            // Where there is no driver, which is so on most machines, the linker says so here
+            // before JCuda begins to write its log and two stack traces. Where there is one, JCuda
+            // finds its file there, and loaded.
+            if (file != null && isOfOneLoader(JCudaDriver.class)) {
+                System.load(file.toString());
+            }
+            folder.initialize(() -> JCudaDriver.setExceptionsEnabled(false));
+            return null;
+        } catch (LinkageError e) {
+            return problem(String.valueOf(e.getMessage()), "libcuda.so", MISSING_DRIVER);
+        }
+    }
+
+    private static @Nullable String loadCublas(NativeFolder folder, CublasPlaces places)
+            throws IOException {
+        Path file = unpack(folder, "JCublas2");
+        Found found = new Found(Path.of(CublasPlaces.library(12)), 12);
+        int driver = driverMajor();
+        if (file != null) {
+            CublasLoader loader = new CublasLoader(own(file), folder, driver);
+            Found loaded = loader.load(places);
+            if (loaded == null) {
+                return notFound(places, driver, loader.failures());
+            }
+            found = loaded;
+        } else if (places.folder() != null) {
+            return places.folder()
+                    + ": a folder of cuBLAS can be named where JCuda's natives for Linux on x86_64"
+                    + " are; name none, and put it where the system looks for libraries";
+        }
+        try {
+            folder.initialize(() -> JCublas2.setExceptionsEnabled(false));
+        } catch (LinkageError e) {
+            return problem(
+                    String.valueOf(e.getMessage()),
+                    "libcublas",
+                    notFound(places, driver, List.of()));
+        }
+        cublas = found;
+        LOG.debug("cuda: cuBLAS of CUDA {}: {}", found.major(), found.file());
+        return null;
+    }
+
+    /** JCuda's native; null on other platforms, where JCuda looks for it by itself. */
+    private static @Nullable Path unpack(NativeFolder folder, String name) throws IOException {
+        String platform = System.getProperty("os.name") + " " + System.getProperty("os.arch");
+        return platform.equals("Linux amd64")
+                ? folder.unpackJCuda("lib%s-%s-linux-x86_64.so".formatted(name, JCudaVersion.get()))
+                : null;
+    }
+
+    /** A native belongs to one class loader: where JCuda has another, this class takes a copy. */
+    private static Path own(Path file) throws IOException {
+        return isOfOneLoader(JCublas2.class)
+                ? file
+                : Files.copy(file, file.resolveSibling("own-" + file.getFileName()));
+    }
+
+    private static boolean isOfOneLoader(Class<?> type) {
+        return type.getClassLoader() == CudaLibraries.class.getClassLoader();
+    }
+
+    private static boolean isAmong(Found cublas, List<Found> others) {
+        for (Found other : others) {
+            try {
+                if (Files.isSameFile(cublas.file(), other.file())) {
+                    return true;
+                }
+            } catch (IOException e) {
+                LOG.debug("cuda: {} is not compared: {}", other.file(), e.toString());
+            }
+        }
+        return false;
+    }
+
+    /** CUDA's major version that the driver supports; cuBLAS of a newer one does not start. */
+    private static int driverMajor() {
+        int[] version = new int[1];
+        return JCudaDriver.cuDriverGetVersion(version) == CUresult.CUDA_SUCCESS
+                ? version[0] / 1000
+                : Integer.MAX_VALUE; // then cuBLAS says what is wrong
+    }
+
+    /** Says where cuBLAS was looked for, and what to do. */
+    static String notFound(CublasPlaces places, int driver, List<String> failures) {
+        String reasons = String.join("; ", failures);
+        Path folder = places.folder();
+        if (folder != null) {
+            if (!Files.isDirectory(folder)) {
+                return folder + ": no such directory; give the one that holds libcublas.so.12";
+            }
+            return failures.isEmpty()
+                    ? folder
+                            + ": neither libcublas.so.12 nor libcublas.so.13 is there, nor in its"
+                            + " lib, lib64 or */lib; give the folder that holds one"
+                    : "cuBLAS cannot be loaded: " + reasons + "; give the folder of another";
+        }
+        return "cuBLAS is not found by the dynamic loader (LD_LIBRARY_PATH), nor in %s%s; %s"
+                .formatted(
+                        places.names(),
+                        failures.isEmpty() ? "" : "; not usable: " + reasons,
+                        INSTALL.formatted(
+                                driver < 13
+                                        ? "libcublas-12-*"
+                                        : "libcublas-12-* or libcublas-13-*"));
     }
 
     /** JCuda's message is two stack traces; the sentence is the linker's. */
@@ -142,28 +228,5 @@ final class CudaLibraries {
                         .reduce((first, last) -> last)
                         .orElse(message.lines().findFirst().orElse(message))
                         .strip();
-    }
-
-    private static FileAttribute<?>[] ownerOnly() {
-        if (!FileSystems.getDefault().supportedFileAttributeViews().contains("posix")) {
-            return new FileAttribute<?>[0]; // the user's own temporary directory, on Windows
-        }
-        return new FileAttribute<?>[] {
-            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"))
-        };
-    }
-
-    private static void delete(@Nullable Path folder) {
-        if (folder == null) {
-            return;
-        }
-        try (Stream<Path> files = Files.walk(folder)) {
-            List<Path> deepestFirst = files.sorted(Comparator.reverseOrder()).toList();
-            for (Path file : deepestFirst) {
-                Files.deleteIfExists(file);
-            }
-        } catch (IOException | UncheckedIOException e) {
-            folder.toFile().deleteOnExit(); // a loaded file cannot be deleted everywhere
-        }
     }
 }

@@ -2,7 +2,9 @@ package io.github.baichuanreward.cuda;
 
 import io.github.baichuanreward.backend.BackendException;
 import io.github.baichuanreward.checkpoint.DType;
+import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -43,9 +45,11 @@ record GemmChoice(boolean cublas, int rows, int lastRows) {
     /**
      * Chooses.
      *
-     * @throws BackendException if the property says what cannot be had
+     * @param libraries the folder of cuBLAS; null for the usual places
+     * @throws BackendException if the property says what cannot be had, or if that folder has no
+     *     cuBLAS that can be used
      */
-    static GemmChoice choose() {
+    static GemmChoice choose(@Nullable Path libraries) {
         String wanted = System.getProperty(PROPERTY, "");
         if (wanted.equals(KERNELS)) {
             return kernels();
@@ -54,12 +58,15 @@ record GemmChoice(boolean cublas, int rows, int lastRows) {
             throw new BackendException(
                     "cuda: -D%s=%s; use %s or %s".formatted(PROPERTY, wanted, CUBLAS, KERNELS));
         }
-        String problem = CudaLibraries.cublas().problem();
+        String problem = CudaLibraries.cublas(libraries).problem();
         if (problem == null) {
             return cublasInBlocks();
         }
         if (wanted.equals(CUBLAS)) {
             throw new BackendException("cuda: -D%s=%s: %s".formatted(PROPERTY, wanted, problem));
+        }
+        if (libraries != null) {
+            throw new BackendException("cuda: " + problem);
         }
         if (SAID.compareAndSet(false, true)) {
             LOG.warn("cuda: own products, which are slower than cuBLAS's: {}", problem);
