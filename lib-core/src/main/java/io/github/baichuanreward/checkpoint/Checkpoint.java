@@ -98,6 +98,18 @@ public final class Checkpoint {
         return new Checkpoint(file, format.title + ", 1 file", format.read(file));
     }
 
+    /**
+     * Tensors that lie in no known format, such as windows into one file.
+     *
+     * @param path what to name in messages
+     * @param format in words, such as {@code safetensors, 2 shards}
+     */
+    public static Checkpoint of(Path path, String format, List<Tensor> tensors) {
+        Map<String, Tensor> byName = new LinkedHashMap<>();
+        tensors.forEach(tensor -> byName.put(tensor.name(), tensor));
+        return new Checkpoint(path, format, byName);
+    }
+
     /** The names of all tensors, in the order of the file or the index. */
     public Set<String> names() {
         return tensors.keySet();

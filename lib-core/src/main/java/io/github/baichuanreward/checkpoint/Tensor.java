@@ -60,6 +60,32 @@ public final class Tensor {
         this.offset = offset;
     }
 
+    /**
+     * A window into a file that has no header to say what it holds. Windows may overlap.
+     *
+     * @param shape slowest dimension first; copied
+     * @param offset of element 0, in bytes from the start of the file
+     * @throws CheckpointException if the file cannot be read, or ends before the window does
+     */
+    public static Tensor window(String name, DType dtype, long[] shape, Path file, long offset)
+            throws CheckpointException {
+        try (SourceFile source = SourceFile.open(file)) {
+            long bytes = Math.multiplyExact(elementsOf(shape), dtype.bytes());
+            if (offset < 0 || bytes > source.size() - offset) {
+                throw source.error(
+                        "tensor %s: %d bytes at %d do not lie inside the file of %d bytes"
+                                .formatted(
+                                        CheckpointException.quote(name),
+                                        bytes,
+                                        offset,
+                                        source.size()));
+            }
+            long[] sizes = shape.clone();
+            return new Tensor(
+                    name, dtype, sizes, rowMajorStrides(sizes), file, source.size(), offset);
+        }
+    }
+
     /** The tensor's name in the checkpoint, such as {@code model.norm.weight}. */
     public String name() {
         return name;

@@ -114,6 +114,35 @@ public final class BaichuanWeights {
             throws CheckpointException {
         BaichuanConfig config = BaichuanConfig.read(directory);
         Checkpoint checkpoint = Checkpoint.open(directory);
+        return open(
+                config,
+                checkpoint,
+                Deltas.open(adapters),
+                () ->
+                        adapters.isEmpty()
+                                ? ValueHeadFinder.find(directory, checkpoint, config.hidden())
+                                : ValueHeadFinder.find(
+                                        adapters.get(adapters.size() - 1), null, config.hidden()));
+    }
+
+    /** A model whose tensors, value head included, are all in one checkpoint. */
+    static BaichuanWeights of(BaichuanConfig config, Checkpoint checkpoint)
+            throws CheckpointException {
+        return open(
+                config,
+                checkpoint,
+                Deltas.open(List.of()),
+                () -> ValueHeadFinder.find(checkpoint, config.hidden()));
+    }
+
+    /** Looked for last: wrong tensors are the more telling message. */
+    private interface HeadSearch {
+        ValueHead find() throws CheckpointException;
+    }
+
+    private static BaichuanWeights open(
+            BaichuanConfig config, Checkpoint checkpoint, Deltas deltas, HeadSearch head)
+            throws CheckpointException {
         int tensors = checkpoint.names().size();
         if (config.layers() > tensors) {
             // A senseless number would fill the heap with the names of what is missing.
@@ -121,7 +150,6 @@ public final class BaichuanWeights {
                     "%s: holds %d tensors, but config.json says num_hidden_layers is %d"
                             .formatted(checkpoint.path(), tensors, config.layers()));
         }
-        Deltas deltas = Deltas.open(adapters);
         Finder finder = new Finder(checkpoint, deltas);
         int hidden = config.hidden();
         int intermediate = config.intermediate();
@@ -144,12 +172,13 @@ public final class BaichuanWeights {
         finder.finish();
         deltas.requireAllUsed(config);
 
-        ValueHead valueHead =
-                adapters.isEmpty()
-                        ? ValueHeadFinder.find(directory, checkpoint, hidden)
-                        : ValueHeadFinder.find(adapters.get(adapters.size() - 1), null, hidden);
         return new BaichuanWeights(
-                config, checkpoint.format(), embedding, List.copyOf(layers), finalNorm, valueHead);
+                config,
+                checkpoint.format(),
+                embedding,
+                List.copyOf(layers),
+                finalNorm,
+                head.find());
     }
 
     /** The sizes that every tensor here was checked against. */

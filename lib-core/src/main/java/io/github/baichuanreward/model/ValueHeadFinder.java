@@ -86,6 +86,17 @@ final class ValueHeadFinder {
         return head;
     }
 
+    /** Looks among the tensors of one checkpoint. */
+    static ValueHead find(Checkpoint checkpoint, int hidden) throws CheckpointException {
+        ValueHead head = in(checkpoint, hidden);
+        if (head == null) {
+            throw new CheckpointException(
+                    "%s: no value head: holds none of %s"
+                            .formatted(checkpoint.path(), weightNames()));
+        }
+        return head;
+    }
+
     private static @Nullable ValueHead in(Checkpoint checkpoint, int hidden)
             throws CheckpointException {
         for (String prefix : NAMES) {
