@@ -88,7 +88,7 @@ public record ModelInspection(
                 tokenizer(directory, weights.config()));
     }
 
-    private static Map<String, Number> sizes(BaichuanConfig config) {
+    static Map<String, Number> sizes(BaichuanConfig config) {
         Map<String, Number> sizes = new LinkedHashMap<>();
         sizes.put("vocab_size", config.vocabulary());
         sizes.put("hidden_size", config.hidden());
@@ -101,7 +101,7 @@ public record ModelInspection(
     }
 
     private static TokenizerState tokenizer(Path directory, BaichuanConfig config) {
-        try (Tokenizer tokenizer = RewardModel.loadTokenizer(directory, config)) {
+        try (Tokenizer tokenizer = TokenizerFile.load(directory, config)) {
             return new TokenizerState(tokenizer.vocabularySize(), null);
         } catch (IOException e) {
             return new TokenizerState(0, String.valueOf(e.getMessage()));

@@ -7,6 +7,7 @@ import io.github.baichuanreward.batch.PackedBatch;
 import io.github.baichuanreward.checkpoint.CheckpointException;
 import io.github.baichuanreward.model.BaichuanConfig;
 import io.github.baichuanreward.model.BaichuanWeights;
+import io.github.baichuanreward.model.RandomModel;
 import io.github.baichuanreward.text.EncodedAnswer;
 import io.github.baichuanreward.text.Tokenizer;
 import java.io.IOException;
@@ -38,15 +39,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class RewardModel implements AutoCloseable {
 
-    private static final String TOKENIZER = "tokenizer.model";
-
-    /**
-     * Rows that an embedding may have beyond the tokenizer's pieces: some trainers round it up to a
-     * multiple of a tile. A larger gap means another tokenizer.
-     */
-    private static final int MOST_SPARE_ROWS = 256;
-
-    private final Path directory;
+    private final @Nullable Path directory;
     private final BaichuanConfig config;
     private final ScoringOptions scoring;
     private final Backend backend;
@@ -58,7 +51,10 @@ public final class RewardModel implements AutoCloseable {
     private volatile @Nullable Tokenizer tokenizer;
 
     private RewardModel(
-            Path directory, BaichuanConfig config, ScoringOptions scoring, Backend backend) {
+            @Nullable Path directory,
+            BaichuanConfig config,
+            ScoringOptions scoring,
+            Backend backend) {
         this.directory = directory;
         this.config = config;
         this.scoring = scoring;
@@ -86,9 +82,23 @@ public final class RewardModel implements AutoCloseable {
      *     the reason and the remedy
      */
     public static RewardModel load(Path directory, LoadOptions options) throws IOException {
-        BaichuanWeights weights = BaichuanWeights.open(directory, options.adapters());
-        Backend backend = BackendChoice.of(options.backend(), options.request(weights)).open();
-        return new RewardModel(directory, weights.config(), options.scoring(), backend);
+        return open(directory, BaichuanWeights.open(directory, options.adapters()), options);
+    }
+
+    /**
+     * Makes a model of random weights, to measure how fast its shape is here. Its rewards mean
+     * nothing, and it has no tokenizer: use {@link #scoreIds}.
+     *
+     * <p>The weights share a temporary file (1.0 GB for Baichuan-13B), deleted before this returns.
+     * A CPU's caches hold more of it than of a real model, as {@link ModelShape#write} makes it.
+     *
+     * @throws IllegalArgumentException if there are adapters
+     * @throws IOException if the temporary folder has too little room
+     */
+    public static RewardModel random(ModelShape shape, LoadOptions options) throws IOException {
+        try (RandomModel made = shape.make(options)) {
+            return open(null, made.weights(), options);
+        }
     }
 
     /**
@@ -250,6 +260,13 @@ public final class RewardModel implements AutoCloseable {
         }
     }
 
+    private static RewardModel open(
+            @Nullable Path directory, BaichuanWeights weights, LoadOptions options)
+            throws IOException {
+        Backend backend = BackendChoice.of(options.backend(), options.request(weights)).open();
+        return new RewardModel(directory, weights.config(), options.scoring(), backend);
+    }
+
     private EncodedAnswer encodeItem(int index, PromptAnswer item) {
         requireItem(index, item);
         List<String> dialogue = new ArrayList<>(2 * item.history().size() + 1);
@@ -360,7 +377,7 @@ public final class RewardModel implements AutoCloseable {
         try {
             requireOpen();
             if (tokenizer == null) {
-                tokenizer = loadTokenizer(directory, config);
+                tokenizer = TokenizerFile.load(directory, config);
             }
             return Objects.requireNonNull(tokenizer);
         } catch (IOException e) {
@@ -368,21 +385,6 @@ public final class RewardModel implements AutoCloseable {
         } finally {
             lock.unlock();
         }
-    }
-
-    static Tokenizer loadTokenizer(Path directory, BaichuanConfig config) throws IOException {
-        Path file = directory.resolve(TOKENIZER);
-        Tokenizer loaded = Tokenizer.load(file);
-        int pieces = loaded.vocabularySize();
-        int rows = config.vocabulary();
-        if (pieces > rows || rows - pieces > MOST_SPARE_ROWS) {
-            loaded.close();
-            throw new CheckpointException(
-                    ("%s: %d pieces, but the model's embedding has %d rows: this is another model's"
-                                    + " tokenizer")
-                            .formatted(file, pieces, rows));
-        }
-        return loaded;
     }
 
     private static double preference(Score first, Score second) {
