@@ -76,7 +76,8 @@ public final class Main implements Runnable {
                         .addSubcommand(new ScoreCommand(streams))
                         .addSubcommand(new RankCommand(streams))
                         .addSubcommand(new TokenizeCommand(streams))
-                        .addSubcommand(new InspectCommand(streams));
+                        .addSubcommand(new InspectCommand(streams))
+                        .addSubcommand(new BenchCommand(streams));
         line.setOut(new PrintWriter(streams.out(), true, StandardCharsets.UTF_8));
         line.setErr(new PrintWriter(streams.err(), true, StandardCharsets.UTF_8));
         line.setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
@@ -102,7 +103,7 @@ public final class Main implements Runnable {
     /** Runs when no command is named. */
     @Override
     public void run() {
-        throw new UsageException("a command is missing: score, rank, tokenize or inspect");
+        throw new UsageException("a command is missing: score, rank, tokenize, inspect or bench");
     }
 
     private static int wrongUsage(ParameterException e, Streams streams) {

@@ -2,6 +2,7 @@ package io.github.baichuanreward.cli;
 
 import io.github.baichuanreward.LoadOptions;
 import io.github.baichuanreward.ModelInspection;
+import io.github.baichuanreward.ModelShape;
 import io.github.baichuanreward.RewardModel;
 import io.github.baichuanreward.ScoringOptions;
 import io.github.baichuanreward.backend.Precision;
@@ -89,6 +90,15 @@ final class ModelOptions {
      */
     RewardModel load(Path directory, ScoringOptions scoring) throws IOException {
         return RewardModel.load(requireDirectory(directory), options().withScoring(scoring));
+    }
+
+    /**
+     * Makes a model of random weights, run as the options say.
+     *
+     * @throws IOException if its temporary file cannot be written
+     */
+    RewardModel random(ModelShape shape) throws IOException {
+        return RewardModel.random(shape, options());
     }
 
     /**

@@ -35,7 +35,7 @@ class MainTest {
                                 2,
                                 "",
                                 """
-                                reward: a command is missing: score, rank, tokenize or inspect
+                                reward: a command is missing: score, rank, tokenize, inspect or bench
                                 See ./reward --help
                                 """));
     }
