@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.baichuanreward.checkpoint.Tensor;
 import io.github.baichuanreward.model.BaichuanConfig;
 import io.github.baichuanreward.model.BaichuanWeights;
+import io.github.baichuanreward.model.RandomModel;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -84,7 +85,7 @@ class GgufTest {
 
     @Test
     void refusesAVocabularyWithoutRoomForBytes() throws IOException {
-        SyntheticModel.write(directory, sizes(40, 259), 1);
+        RandomModel.write(directory, sizes(40, 259), 1);
 
         assertThatThrownBy(() -> Gguf.write(directory.resolve("model.gguf"), directory))
                 .isInstanceOf(IllegalArgumentException.class)
@@ -92,7 +93,7 @@ class GgufTest {
     }
 
     private Path model(int layers) throws IOException {
-        SyntheticModel.write(directory, sizes(layers, 300), 1);
+        RandomModel.write(directory, sizes(layers, 300), 1);
         return directory;
     }
 

@@ -8,6 +8,7 @@ import io.github.baichuanreward.RewardModel;
 import io.github.baichuanreward.backend.BackendException;
 import io.github.baichuanreward.backend.Precision;
 import io.github.baichuanreward.model.BaichuanConfig;
+import io.github.baichuanreward.model.RandomModel;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -28,7 +29,7 @@ class ScoringTurnTest {
 
     @BeforeEach
     void write() throws IOException {
-        SyntheticModel.write(model, new BaichuanConfig(3300, 12, 20, 2, 3, 64, 1e-6f), 1);
+        RandomModel.write(model, new BaichuanConfig(3300, 12, 20, 2, 3, 64, 1e-6f), 1);
     }
 
     @Test
