@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 
@@ -188,6 +189,22 @@ public final class Tensor {
         return values;
     }
 
+    /**
+     * Looks whether the file has the length that it had when the checkpoint was opened: whoever
+     * reads a mapping of a file that is cut meanwhile may read anything.
+     *
+     * @throws CheckpointException if it has another one, or cannot be found
+     */
+    public void requireWhole() throws CheckpointException {
+        try {
+            requireLength(Files.size(file));
+        } catch (CheckpointException e) {
+            throw e;
+        } catch (IOException e) {
+            throw unreadable(e);
+        }
+    }
+
     /** Name, type, shape and file, for messages. */
     @Override
     public String toString() {
@@ -238,14 +255,7 @@ public final class Tensor {
         int count = Math.toIntExact(elementsOf(sizes) * dtype.bytes());
         try (FileChannel channel = SourceFile.openChannel(file)) {
             // Touching a mapping beyond the end of its file kills the process on some systems.
-            if (channel.size() != fileBytes) {
-                throw error(
-                        "the file had "
-                                + fileBytes
-                                + " bytes when it was opened and has "
-                                + channel.size()
-                                + " now");
-            }
+            requireLength(channel.size());
             if (count == 0) {
                 return ByteBuffer.allocateDirect(0)
                         .asReadOnlyBuffer()
@@ -261,9 +271,24 @@ public final class Tensor {
         } catch (CheckpointException e) {
             throw e;
         } catch (IOException e) {
-            throw new CheckpointException(
-                    file + ": tensor " + CheckpointException.quote(name) + ": " + e, e);
+            throw unreadable(e);
         }
+    }
+
+    private void requireLength(long bytes) throws CheckpointException {
+        if (bytes != fileBytes) {
+            throw error(
+                    "the file had "
+                            + fileBytes
+                            + " bytes when it was opened and has "
+                            + bytes
+                            + " now");
+        }
+    }
+
+    private CheckpointException unreadable(IOException e) {
+        return new CheckpointException(
+                file + ": tensor " + CheckpointException.quote(name) + ": " + e, e);
     }
 
     private CheckpointException error(String message) {

@@ -42,6 +42,10 @@ final class CudaDevice implements AutoCloseable {
 
     private static final int NAME_BYTES = 256;
 
+    /** Who waits sleeps: converters need the cores. */
+    private static final int MARK =
+            CUevent_flags.CU_EVENT_DISABLE_TIMING | CUevent_flags.CU_EVENT_BLOCKING_SYNC;
+
     private final Properties properties;
     private final Cuda cuda;
     private final CUdevice device;
@@ -205,7 +209,7 @@ final class CudaDevice implements AutoCloseable {
                                 target.pointer(), (byte) 0, target.bytes(), copy));
     }
 
-    /** Copies to the device, on the stream for copies; for any thread that has entered. */
+    /** Copies to the device, on the stream for copies. */
     void upload(DeviceBuffer target, HostBuffer source, long bytes) {
         upload(target, source, bytes, copy);
     }
@@ -252,18 +256,14 @@ final class CudaDevice implements AutoCloseable {
         cuda.driver("cuStreamSynchronize", () -> JCudaDriver.cuStreamSynchronize(copy));
     }
 
-    /**
-     * A mark in the stream of copies, that a thread can wait for; for any thread that has entered.
-     */
+    /** A mark in the stream of copies, that can be waited for. */
     final class Mark {
 
         private final CUevent event = new CUevent();
 
         /** Belongs to {@code owner}. */
         Mark(Resources owner) {
-            cuda.driver(
-                    "cuEventCreate",
-                    () -> JCudaDriver.cuEventCreate(event, CUevent_flags.CU_EVENT_DISABLE_TIMING));
+            cuda.driver("cuEventCreate", () -> JCudaDriver.cuEventCreate(event, MARK));
             owner.add(() -> cuda.driver("cuEventDestroy", () -> JCudaDriver.cuEventDestroy(event)));
         }
 

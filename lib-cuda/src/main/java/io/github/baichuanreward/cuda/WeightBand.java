@@ -70,47 +70,67 @@ record WeightBand(
         return columns.padded() * Short.BYTES;
     }
 
-    /**
-     * Fills a buffer with what goes to the target.
-     *
-     * @throws CheckpointException if the file cannot be read, or is cut while it is read
-     */
-    void fill(ByteBuffer destination, DType half) throws CheckpointException {
-        fill(destination, half, tensor.mapRows(firstRow, rows));
+    /** Whether its bytes go to the device as they are. */
+    boolean isCopied(DType half) {
+        return tensor.dtype() == half && deltas.isEmpty() && columns.source() == columns.padded();
     }
 
     /**
-     * From what is mapped already. Where compiled code meets a page that is not there, it goes on
-     * with other data, and Java throws {@link InternalError} some time later, maybe behind the end
-     * of this method: so the file's length is looked at, too.
+     * What {@link #fill} reads, mapped.
+     *
+     * @param rows of the tensor
+     * @param a of each delta, {@code [rank, columns]}
+     * @param b of each delta, {@code [rows, rank]}
      */
-    void fill(ByteBuffer destination, DType half, ByteBuffer source) throws CheckpointException {
-        convert(destination, half, source);
-        tensor.mapRows(firstRow, 0);
+    record Source(ByteBuffer rows, List<ByteBuffer> a, List<ByteBuffer> b) {}
+
+    /**
+     * Maps what is to be read, for {@link #fill} in another thread.
+     *
+     * @throws CheckpointException if a file cannot be read, or was cut
+     */
+    Source map() throws CheckpointException {
+        List<ByteBuffer> a = new ArrayList<>();
+        List<ByteBuffer> b = new ArrayList<>();
         for (LoraCheckpoint.Delta delta : deltas) {
-            delta.a().mapRows(0, 0);
-            delta.b().mapRows(firstRow, 0);
+            a.add(delta.a().map());
+            b.add(delta.b().mapRows(firstRow, rows));
+        }
+        return new Source(tensor.mapRows(firstRow, rows), a, b);
+    }
+
+    /**
+     * Fills a buffer with what goes to the target. Opens no file: where compiled code meets a page
+     * that is not there, it goes on with other data, and Java throws {@link InternalError} some
+     * time later, maybe behind the end of this method. Inside a channel that is being closed it
+     * would leave the thread waiting for ever. So the files' lengths are asked for at the end, too.
+     *
+     * @throws CheckpointException if a file has been cut
+     */
+    void fill(ByteBuffer destination, DType half, Source source) throws CheckpointException {
+        convert(destination, half, source);
+        tensor.requireWhole();
+        for (LoraCheckpoint.Delta delta : deltas) {
+            delta.a().requireWhole();
+            delta.b().requireWhole();
         }
     }
 
-    private void convert(ByteBuffer destination, DType half, ByteBuffer source)
-            throws CheckpointException {
-        boolean asItIs =
-                tensor.dtype() == half && deltas.isEmpty() && columns.source() == columns.padded();
-        if (asItIs) {
-            destination.put(0, source, 0, rows * rowBytes());
+    private void convert(ByteBuffer destination, DType half, Source source) {
+        if (isCopied(half)) {
+            destination.put(0, source.rows(), 0, rows * rowBytes());
             return;
         }
         List<Delta> added = new ArrayList<>();
-        for (LoraCheckpoint.Delta delta : deltas) {
-            added.add(Delta.read(delta, firstRow, rows));
+        for (int d = 0; d < deltas.size(); d++) {
+            added.add(Delta.read(deltas.get(d), source.a().get(d), source.b().get(d)));
         }
         int width = columns.source();
         int most = Math.max(1, PIECE / width);
         float[] values = new float[Math.min(most, rows) * width];
         for (int row = 0; row < rows; row += most) {
             int count = Math.min(most, rows - row);
-            tensor.dtype().toFloats(values, 0, source, row * width, count * width);
+            tensor.dtype().toFloats(values, 0, source.rows(), row * width, count * width);
             for (Delta delta : added) {
                 delta.add(values, row, count, width);
             }
@@ -144,15 +164,19 @@ record WeightBand(
     @SuppressWarnings("ArrayRecordComponent") // never compared
     private record Delta(float[] a, float[] b, int rank) {
 
-        static Delta read(LoraCheckpoint.Delta delta, long firstRow, int rows)
-                throws CheckpointException {
-            int rank = delta.rank();
-            float[] b = new float[rows * rank];
-            delta.b().dtype().toFloats(b, 0, delta.b().mapRows(firstRow, rows), 0, b.length);
+        static Delta read(LoraCheckpoint.Delta delta, ByteBuffer mappedA, ByteBuffer mappedB) {
+            float[] a = floats(delta.a(), mappedA);
+            float[] b = floats(delta.b(), mappedB);
             for (int i = 0; i < b.length; i++) {
                 b[i] *= delta.scale();
             }
-            return new Delta(delta.a().toFloats(), b, rank);
+            return new Delta(a, b, delta.rank());
+        }
+
+        private static float[] floats(Tensor tensor, ByteBuffer mapped) {
+            float[] values = new float[mapped.capacity() / tensor.dtype().bytes()];
+            tensor.dtype().toFloats(values, 0, mapped, 0, values.length);
+            return values;
         }
 
         void add(float[] values, int firstRow, int count, int width) {

@@ -29,8 +29,11 @@ final class WeightReader {
     /** For each thread: one is filled while the other is on its way. */
     private static final int BUFFERS = 2;
 
-    /** More than so many only wait for the bus. */
-    private static final int MOST_THREADS = 4;
+    /** Where bytes go as they are, more than so many only wait for the bus. */
+    private static final int MOST_COPYING = 4;
+
+    /** Each has buffers of its own. */
+    private static final int MOST_CONVERTING = 16;
 
     private final CudaDevice device;
     private final DType half;
@@ -54,8 +57,10 @@ final class WeightReader {
     static void read(CudaDevice device, DType half, List<WeightBand> bands, int threads)
             throws CheckpointException {
         int wanted = threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+        boolean copies = bands.stream().allMatch(band -> band.isCopied(half));
+        int most = copies ? MOST_COPYING : MOST_CONVERTING;
         WeightReader reader = new WeightReader(device, half, bands);
-        reader.run(Math.min(Math.min(wanted, MOST_THREADS), reader.parts.size()));
+        reader.run(Math.min(Math.min(wanted, most), reader.parts.size()));
     }
 
     private void run(int threads) throws CheckpointException {
@@ -76,28 +81,39 @@ final class WeightReader {
         }
     }
 
-    /** Each slot takes a part, and when its turn comes again sends it off and takes the next. */
+    /**
+     * Each slot is filled, sent off, and filled again one turn later, so that there is always a
+     * copy behind the one that is waited for.
+     */
     private void pass(List<Slot> slots, ExecutorService converters) throws CheckpointException {
         int count = slots.size();
-        for (int turn = 0; turn < parts.size() + count; turn++) {
-            Slot slot = slots.get(turn % count);
-            if (turn >= count) {
-                WeightBand part = parts.get(turn - count);
-                await(slot.filled, part);
-                device.upload(part.target(), slot.buffer, (long) part.rows() * part.rowBytes());
-                slot.sent.set();
-            }
-            if (turn < parts.size()) {
-                WeightBand part = parts.get(turn);
-                slot.sent.await();
-                slot.filled =
-                        converters.submit(
-                                () -> {
-                                    part.fill(slot.buffer.bytes(), half);
-                                    return null;
-                                });
+        for (int n = 0; n < Math.min(count, parts.size()); n++) {
+            fill(slots.get(n), parts.get(n), converters);
+        }
+        for (int n = 0; n < parts.size(); n++) {
+            WeightBand part = parts.get(n);
+            Slot slot = slots.get(n % count);
+            await(slot.filled, part);
+            device.upload(part.target(), slot.buffer, (long) part.rows() * part.rowBytes());
+            slot.sent.set();
+            int next = n - 1 + count;
+            if (n > 0 && next < parts.size()) {
+                Slot sent = slots.get((n - 1) % count);
+                sent.sent.await();
+                fill(sent, parts.get(next), converters);
             }
         }
+    }
+
+    private void fill(Slot slot, WeightBand part, ExecutorService converters)
+            throws CheckpointException {
+        WeightBand.Source source = part.map();
+        slot.filled =
+                converters.submit(
+                        () -> {
+                            part.fill(slot.buffer.bytes(), half, source);
+                            return null;
+                        });
     }
 
     /** Waits for a part. An interrupt is kept for later: the wait is short. */
@@ -126,7 +142,12 @@ final class WeightReader {
         if (cause instanceof CheckpointException e) {
             return e;
         }
-        // InternalError: a page of the mapping was not there.
+        if (!(cause instanceof InternalError)) { // which says that a page was not there
+            if (cause instanceof Error e) {
+                throw e;
+            }
+            throw new IllegalStateException(cause);
+        }
         return new CheckpointException(
                 "%s: tensor \"%s\": the file was cut, or cannot be read, while it was loaded: %s"
                         .formatted(part.tensor().file(), part.tensor().name(), cause),

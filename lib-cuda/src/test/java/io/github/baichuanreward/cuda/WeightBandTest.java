@@ -23,6 +23,7 @@ import java.util.Objects;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -107,12 +108,13 @@ class WeightBandTest {
     /** Java throws where the driver's own copy would end the process. */
     @ParameterizedTest
     @EnumSource(names = {"FLOAT32", "BFLOAT16"})
+    @Timeout(120) // a thread that an error has hit inside a channel waits for ever
     void aFileThatIsCutWhileItIsReadIsAnError(DType stored) throws IOException {
         TinyModel model = new TinyModel(5).tensor("model.embed_tokens.weight", 50_000, 24);
         BaichuanWeights weights = open(model.config("vocab_size", 50_000).type(stored), List.of());
         Projection embedding = new Projection(weights.embedding(), List.of());
         WeightBand band = band(embedding, 0, 50_000, Columns.of(24));
-        ByteBuffer source = embedding.weight().map();
+        WeightBand.Source source = band.map();
         ByteBuffer target = ByteBuffer.allocateDirect(50_000 * 48).order(ByteOrder.LITTLE_ENDIAN);
         Path file = directory.resolve("model.safetensors");
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
@@ -128,12 +130,25 @@ class WeightBandTest {
                     .hasMessageContaining("model.safetensors: tensor \"model.embed_tokens.weight\"")
                     .hasMessageContaining("file ");
         }
-        assertThatThrownBy(() -> band.fill(target, DType.BFLOAT16))
+        assertThatThrownBy(band::map)
                 .isInstanceOf(CheckpointException.class)
                 .hasMessageContaining("bytes when it was opened");
     }
 
-    private static FutureTask<?> filling(WeightBand band, ByteBuffer target, ByteBuffer source) {
+    /** Only a page that is not there is told as a file that was cut. */
+    @Test
+    void otherErrorsOfAPartStayWhatTheyAre() throws IOException {
+        Projection down = open(new TinyModel(5), List.of()).layers().get(1).down();
+        WeightBand band = band(down, 0, 24, Columns.of(40));
+
+        OutOfMemoryError full = new OutOfMemoryError("heap");
+        assertThatThrownBy(() -> WeightReader.failure(band, full)).isSameAs(full);
+        IllegalArgumentException wrong = new IllegalArgumentException("type");
+        assertThatThrownBy(() -> WeightReader.failure(band, wrong)).hasCause(wrong);
+    }
+
+    private static FutureTask<?> filling(
+            WeightBand band, ByteBuffer target, WeightBand.Source source) {
         return new FutureTask<>(
                 () -> {
                     band.fill(target, DType.BFLOAT16, source);
@@ -164,7 +179,7 @@ class WeightBandTest {
         for (int i = 0; i < buffer.capacity(); i++) {
             buffer.put(i, (byte) 0x55);
         }
-        band.fill(buffer.order(ByteOrder.LITTLE_ENDIAN), half);
+        band.fill(buffer.order(ByteOrder.LITTLE_ENDIAN), half, band.map());
         return buffer;
     }
 
