@@ -2,6 +2,7 @@ package io.github.baichuanreward.cuda;
 
 import io.github.baichuanreward.backend.BackendException;
 import io.github.baichuanreward.checkpoint.DType;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -24,6 +25,11 @@ final class Kernels implements Launchers.Queue {
     private static final int PLAIN_SHARED_BYTES = 48 * 1024;
 
     private static final int ALL_PERCENT = 100;
+
+    /** The driver's compiler of PTX is a library of its own, which containers may lack. */
+    private static final int JIT_COMPILER_NOT_FOUND = 221;
+
+    private static final int JIT_COMPILATION_DISABLED = 223;
 
     private final CudaDevice device;
     private final String image;
@@ -70,11 +76,16 @@ final class Kernels implements Launchers.Queue {
 
     /** Loads a module; returns the error's name if the image is not for this device or driver. */
     private static @Nullable String load(Cuda cuda, CUmodule module, String name, byte[] image) {
+        ByteBuffer bytes = ByteBuffer.allocateDirect(image.length).put(image).flip();
         int[] code = new int[1];
         cuda.driver(
-                "cuModuleLoadData of " + name,
+                "cuModuleLoadDataEx of " + name,
                 () -> {
-                    code[0] = JCudaDriver.cuModuleLoadData(module, image);
+                    // From an array JCuda would keep the garbage collector out meanwhile, which is
+                    // seconds where the driver compiles.
+                    code[0] =
+                            JCudaDriver.cuModuleLoadDataEx(
+                                    module, Pointer.to(bytes), 0, new int[0], new Pointer());
                     return isRefusal(code[0]) ? CUresult.CUDA_SUCCESS : code[0];
                 });
         return isRefusal(code[0]) ? Cuda.errorName(code[0]) : null;
@@ -84,7 +95,9 @@ final class Kernels implements Launchers.Queue {
         return code == CUresult.CUDA_ERROR_INVALID_IMAGE
                 || code == CUresult.CUDA_ERROR_NO_BINARY_FOR_GPU
                 || code == CUresult.CUDA_ERROR_INVALID_PTX
-                || code == CUresult.CUDA_ERROR_UNSUPPORTED_PTX_VERSION;
+                || code == CUresult.CUDA_ERROR_UNSUPPORTED_PTX_VERSION
+                || code == JIT_COMPILER_NOT_FOUND
+                || code == JIT_COMPILATION_DISABLED;
     }
 
     private void find(CUmodule module, String dtype) {
