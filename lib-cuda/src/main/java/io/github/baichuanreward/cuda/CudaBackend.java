@@ -187,6 +187,9 @@ final class CudaBackend implements Backend {
         } catch (BackendException e) {
             failure = e;
             throw e;
+        } catch (RuntimeException | Error e) { // work may be queued that reads the room's input
+            failure = new BackendException("cuda: " + e, e);
+            throw e;
         }
     }
 
@@ -252,7 +255,7 @@ final class CudaBackend implements Backend {
                 input = HostBuffer.allocate(cuda, owner, (int) all.input.bytes());
                 rewards = HostBuffer.allocate(cuda, owner, (int) all.rewards.bytes());
                 device.awaitCopies();
-            } catch (BackendException e) {
+            } catch (RuntimeException | Error e) {
                 owner.closeAfter(e);
                 throw e;
             }
@@ -275,7 +278,8 @@ final class CudaBackend implements Backend {
         }
         requireCountable(config, tokens);
         giveRoomBack(); // or the device would have to hold old and new
-        Room larger = new Room(device, sizes, rows);
+        // After a longer sequence for which there was no memory, again as much as usual.
+        Room larger = new Room(device, sizes, Math.max(rows, choice.room(batchTokens)));
         present = larger;
         return larger;
     }
