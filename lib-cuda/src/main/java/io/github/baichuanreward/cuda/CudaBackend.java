@@ -11,6 +11,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The forward pass on one GPU: weights and activations in a half type, float32 sums, residual
@@ -26,6 +28,8 @@ final class CudaBackend implements Backend {
 
     /** Attention counts pieces of 8 elements of Q, K and V in 32 bits. */
     private static final long MOST_QKV_ELEMENTS = (1L << 35) - 1;
+
+    private static final Logger LOG = LoggerFactory.getLogger(CudaBackend.class);
 
     private final BaichuanConfig config;
     private final PaddedSizes sizes;
@@ -53,18 +57,36 @@ final class CudaBackend implements Backend {
         batchTokens = batchTokens(request);
         image = Kernels.load(device, half);
         kernels = new Launchers(image);
-        GemmChoice.Gemms gemms = choice.open(device, kernels, half);
-        gemm = gemms.all();
+        GemmChoice.Gemms opened = choice.open(device, kernels, half);
         requireFree(plan(request, choice));
         weights = DeviceWeights.load(device, request.weights(), half, request.threads());
         bias = request.weights().valueHead().bias();
+        device.resources().add(this::giveRoomBack);
+        GemmChoice.Gemms gemms = dependable(opened, roomFor(batchTokens).all);
+        gemm = gemms.all();
         float scale = (float) (1 / Math.sqrt(config.headDim()));
         DecoderLayer.Shape shape = new DecoderLayer.Shape(sizes, scale, config.rmsNormEps());
         for (DeviceWeights.Layer layer : weights.layers) {
             layers.add(new DecoderLayer(kernels, gemm, gemms.last(), shape, weights.slopes, layer));
         }
-        device.resources().add(this::giveRoomBack);
-        roomFor(batchTokens);
+    }
+
+    /** Those, or the kernels' if those give a row other bits in another place. */
+    private GemmChoice.Gemms dependable(GemmChoice.Gemms gemms, Activations room) {
+        DeviceWeights.Layer layer = weights.layers.get(0);
+        for (int rows : choice.blocks()) {
+            Gemm asked = rows == choice.rows() ? gemms.all() : gemms.last();
+            String difference = RowCheck.difference(device, kernels, asked, layer, room, rows);
+            if (difference != null) {
+                LOG.warn(
+                        "cuda: own products, which are slower than cuBLAS's: {} gives rows of the"
+                                + " same numbers different bits ({})",
+                        asked.description(),
+                        difference);
+                return GemmChoice.kernels().open(device, kernels, half);
+            }
+        }
+        return gemms;
     }
 
     /**

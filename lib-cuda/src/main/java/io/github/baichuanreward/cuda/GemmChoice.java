@@ -3,7 +3,9 @@ package io.github.baichuanreward.cuda;
 import io.github.baichuanreward.backend.BackendException;
 import io.github.baichuanreward.checkpoint.DType;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -78,6 +80,11 @@ record GemmChoice(boolean cublas, int rows, int lastRows) {
     int room(int tokens) {
         int multiple = Math.max(1, rows);
         return Math.toIntExact(((long) tokens + multiple - 1) / multiple * multiple);
+    }
+
+    /** How many rows its calls of cuBLAS have, of those that are always the same. */
+    List<Integer> blocks() {
+        return Stream.of(rows, lastRows).filter(block -> cublas && block > 0).distinct().toList();
     }
 
     /** Bytes that this takes on the device besides. */

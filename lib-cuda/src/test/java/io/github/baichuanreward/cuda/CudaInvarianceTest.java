@@ -51,6 +51,23 @@ class CudaInvarianceTest {
         assertThat(differences(new GemmChoice(true, 128, 0))).isPositive();
     }
 
+    /** No block helps there: the backend finds out when it loads, and takes its own products. */
+    @Test
+    void aCublasThatSumsByPlaceIsNotUsed() throws IOException {
+        BackendRequest request =
+                new BackendRequest(
+                        Golden.read("tiny-odd").open(), Precision.BFLOAT16, List.of(), 0, 0);
+        GemmChoice choice = new GemmChoice(true, 256, 128);
+        try (Backend backend = CudaBackend.open(request, choice)) {
+            assertThat(backend.description()).contains("cuBLAS");
+        }
+        FakeGpu.productOrder(2);
+        try (Backend backend = CudaBackend.open(request, choice)) {
+            assertThat(backend.description()).contains("own products");
+        }
+        assertThat(differences(choice)).isZero();
+    }
+
     /** How many rewards have other bits in a batch, in some order, than alone. */
     private static int differences(GemmChoice gemm) throws IOException {
         Golden golden = Golden.read("tiny-odd");
