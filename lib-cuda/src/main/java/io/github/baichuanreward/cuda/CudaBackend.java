@@ -253,7 +253,7 @@ final class CudaBackend implements Backend {
         }
     }
 
-    // The stages, one by one, for tests that compare each with its golden.
+    // The stages, one by one, for tests that compare each with its golden, and for measuring.
 
     /** Activations for so many tokens, and what goes to the device and comes back. */
     static final class Room {
@@ -290,6 +290,11 @@ final class CudaBackend implements Backend {
 
     List<DecoderLayer> layers() {
         return layers;
+    }
+
+    /** Where the kernels' launches go. */
+    Launchers.Queue queue() {
+        return image;
     }
 
     /** Room for a batch; a single sequence may be longer than batches should be. */

@@ -1,0 +1,198 @@
+package io.github.baichuanreward.cuda;
+
+import io.github.baichuanreward.ModelShape;
+import io.github.baichuanreward.backend.BackendRequest;
+import io.github.baichuanreward.backend.Precision;
+import io.github.baichuanreward.batch.PackedBatch;
+import io.github.baichuanreward.model.BaichuanConfig;
+import io.github.baichuanreward.model.RandomModel;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Random;
+
+/**
+ * Where a GPU's time goes in a model of random weights: tokens a second beside those of its
+ * products alone, milliseconds by kernel and product, memory. Prints Markdown.
+ *
+ * <p>Arguments: SHAPE (a name of {@link ModelShape#named}), LENGTHS (such as {@code 128,512}),
+ * SECONDS for each figure.
+ */
+final class GpuMeasurements {
+
+    private static final double PERCENT = 100;
+
+    private final CudaBackend backend;
+    private final BaichuanConfig config;
+    private final double seconds;
+
+    private GpuMeasurements(CudaBackend backend, BaichuanConfig config, double seconds) {
+        this.backend = backend;
+        this.config = config;
+        this.seconds = seconds;
+    }
+
+    public static void main(String[] arguments) throws IOException {
+        if (arguments.length != 3) {
+            throw new IllegalArgumentException("needed: SHAPE LENGTHS SECONDS");
+        }
+        ModelShape shape = Objects.requireNonNull(ModelShape.named().get(arguments[0]));
+        BaichuanConfig config =
+                new BaichuanConfig(
+                        shape.vocabulary(),
+                        shape.hidden(),
+                        shape.intermediate(),
+                        shape.layers(),
+                        shape.heads(),
+                        shape.maxLength(),
+                        1e-6f);
+        try (RandomModel model = RandomModel.make(config, 1)) {
+            BackendRequest request =
+                    new BackendRequest(model.weights(), Precision.BFLOAT16, List.of(), 0, 0);
+            long before = free();
+            long began = System.nanoTime();
+            try (CudaBackend backend = CudaBackend.open(request)) {
+                double loading = (System.nanoTime() - began) / 1e9;
+                print("## Where the time goes: %s%n%n", arguments[0]);
+                print("%s%n%n", backend.description());
+                double bytes = DeviceWeights.bytes(config);
+                print(
+                        "%.2f GB of weights in %.2f s, %.2f GB/s, from files that are in memory;"
+                                + " %.2f GB of the GPU in use, of which the plan says %.2f.%n%n",
+                        bytes / 1e9,
+                        loading,
+                        bytes / 1e9 / loading,
+                        (before - backend.device().within(backend.device()::freeBytes)) / 1e9,
+                        CudaBackend.plan(request, GemmChoice.choose(null)).total() / 1e9);
+                double wanted = Double.parseDouble(arguments[2]);
+                new GpuMeasurements(backend, config, wanted).report(arguments[1]);
+            }
+        }
+    }
+
+    private static long free() {
+        CudaDevice device =
+                CudaDevice.open(Objects.requireNonNull(DeviceChoice.of(List.of()).device()));
+        try {
+            return device.within(device::freeBytes);
+        } finally {
+            device.close();
+        }
+    }
+
+    private void report(String lengths) {
+        int[] all = Arrays.stream(lengths.split(",", -1)).mapToInt(Integer::parseInt).toArray();
+        print(
+                "| tokens | tokens/s | products alone, tokens/s | share | TFLOP/s of the products |%n");
+        print("|---|---|---|---|---|%n");
+        for (int length : all) {
+            rates(length);
+        }
+        for (int length : all) {
+            stages(length);
+        }
+    }
+
+    private void rates(int length) {
+        PackedBatch batch = batch(length);
+        int tokens = batch.tokens().length;
+        double whole = median(() -> backend.score(batch));
+        double products = median(() -> backend.device().within(() -> products(tokens)));
+        double operations = 0; // of all layers for all tokens, as the products alone are computed
+        for (DecoderLayer layer : backend.layers()) {
+            for (DeviceMatrix w : matrices(layer)) {
+                operations += 2.0 * tokens * w.n() * w.k();
+            }
+        }
+        print(
+                "| %d | %.0f | %.0f | %.1f %% | %.1f |%n",
+                length,
+                tokens / whole,
+                tokens / products,
+                PERCENT * products / whole,
+                operations / products / 1e12);
+    }
+
+    private static List<DeviceMatrix> matrices(DecoderLayer layer) {
+        DeviceWeights.Layer w = layer.weights();
+        return List.of(w.qkv(), w.outProj(), w.gateUp(), w.down());
+    }
+
+    /** All products of all layers for all tokens, and nothing else. */
+    private boolean products(int tokens) {
+        Activations a = backend.roomFor(tokens).all;
+        for (DecoderLayer layer : backend.layers()) {
+            Gemm gemm = layer.gemm();
+            DeviceWeights.Layer w = layer.weights();
+            gemm.multiply(a.qkv, a.normed, w.qkv(), tokens);
+            gemm.multiplyAdd(a.hidden, a.context, w.outProj(), tokens);
+            gemm.multiply(a.gateUp, a.normed, w.gateUp(), tokens);
+            gemm.multiplyAdd(a.hidden, a.gated, w.down(), tokens);
+        }
+        backend.device().awaitCompute();
+        return true;
+    }
+
+    private void stages(int length) {
+        PackedBatch batch = batch(length);
+        backend.score(batch);
+        Map<String, Double> times = backend.device().within(() -> timedForward(batch));
+        double sum = times.values().stream().mapToDouble(t -> t).sum();
+        print("%nA batch of %d x %d tokens, by events:%n%n", batch.sequences(), length);
+        print("| stage | ms | share |%n|---|---|---|%n");
+        times.forEach(
+                (stage, time) ->
+                        print("| %s | %.3f | %.1f %% |%n", stage, time, PERCENT * time / sum));
+        print("| all | %.3f | |%n", sum);
+    }
+
+    /** The backend's own forward pass, its layers timed. */
+    private Map<String, Double> timedForward(PackedBatch batch) {
+        StageTimes times = new StageTimes(backend.device());
+        CudaBackend.Room room = backend.roomFor(batch.tokens().length);
+        BatchInput[] in = new BatchInput[1];
+        times.time("input and embedding", () -> in[0] = backend.embed(room, batch));
+        int last = backend.layers().size() - 1;
+        for (DecoderLayer layer : backend.layers().subList(0, last)) {
+            times.timed(layer, backend.queue()).forward(room.all, in[0]);
+        }
+        times.timed(backend.layers().get(last), backend.queue())
+                .forwardLast(room.last, room.all, in[0]);
+        times.time(
+                "value head and its copy",
+                () -> backend.rewards(room, room.last, batch.sequences()));
+        return times.milliseconds();
+    }
+
+    /** As many sequences as a batch takes. */
+    private PackedBatch batch(int length) {
+        Random random = new Random(length);
+        List<int[]> sequences = new ArrayList<>();
+        for (int n = 0; n < Math.max(1, backend.batchTokens() / length); n++) {
+            sequences.add(random.ints(length, 0, config.vocabulary()).toArray());
+        }
+        return PackedBatch.pack(sequences, Integer.MAX_VALUE).get(0);
+    }
+
+    /** Seconds of a run: the median of as many as fit, after one that warms up; three at least. */
+    private double median(Runnable run) {
+        run.run();
+        List<Double> times = new ArrayList<>();
+        long start = System.nanoTime();
+        while (times.size() < 3 || (System.nanoTime() - start) / 1e9 < seconds) {
+            long began = System.nanoTime();
+            run.run();
+            times.add((System.nanoTime() - began) / 1e9);
+        }
+        return times.stream().sorted().toList().get(times.size() / 2);
+    }
+
+    @SuppressWarnings("AnnotateFormatMethod")
+    private static void print(String format, Object... values) {
+        System.out.printf(Locale.ROOT, format, values);
+    }
+}
