@@ -75,8 +75,7 @@ final class GpuMeasurements {
     }
 
     private static long free() {
-        CudaDevice device =
-                CudaDevice.open(Objects.requireNonNull(DeviceChoice.of(List.of()).device()));
+        CudaDevice device = CudaDevice.open(DeviceChoice.of(List.of()).device(0));
         try {
             return device.within(device::freeBytes);
         } finally {

@@ -46,6 +46,15 @@ final class ModelOptions {
     private String backend = "auto";
 
     @Option(
+            names = "--devices",
+            split = ",",
+            paramLabel = "N",
+            description =
+                    "GPUs by their numbers; this version computes on one (default: the first that"
+                            + " holds the model).")
+    private List<Integer> devices = List.of();
+
+    @Option(
             names = "--precision",
             paramLabel = "NAME",
             converter = PrecisionConverter.class,
@@ -124,6 +133,7 @@ final class ModelOptions {
                 LoadOptions.defaults()
                         .withBackend(backend)
                         .withPrecision(precision)
+                        .withDevices(devices)
                         .withAdapters(adapters);
         if (batchTokens != null) {
             options = options.withBatchTokens(batchTokens);

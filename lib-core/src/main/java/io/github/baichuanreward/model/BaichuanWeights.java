@@ -7,6 +7,7 @@ import io.github.baichuanreward.checkpoint.Tensor;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.EnumMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -234,6 +235,21 @@ public final class BaichuanWeights {
                 .sorted(Map.Entry.<DType, Long>comparingByValue().reversed())
                 .map(entry -> entry.getKey().name().toLowerCase(Locale.ROOT))
                 .toList();
+    }
+
+    /** The type that most bytes of the model's own weights have; adapters do not count. */
+    public DType storedType() {
+        Stream<Tensor> own =
+                Stream.concat(
+                        Stream.of(embedding),
+                        layers.stream().flatMap(Layer::projections).map(Projection::weight));
+        Map<DType, Long> bytes =
+                own.collect(
+                        Collectors.groupingBy(
+                                Tensor::dtype,
+                                () -> new EnumMap<>(DType.class),
+                                Collectors.summingLong(Tensor::bytes)));
+        return Collections.max(bytes.entrySet(), Map.Entry.comparingByValue()).getKey();
     }
 
     private Stream<Tensor> tensors() {

@@ -34,6 +34,12 @@ class ModelOptionsTest {
         return options.options();
     }
 
+    @Test
+    void devicesAreNumbersInTheirOrder() {
+        assertThat(options("--devices", "1,0").devices()).containsExactly(1, 0);
+        assertThat(options().devices()).isEmpty();
+    }
+
     private static CommandLine.Model.CommandSpec mixin(ModelOptions options) {
         return CommandLine.Model.CommandSpec.forAnnotatedObject(options);
     }

@@ -1,7 +1,9 @@
 package io.github.baichuanreward.cuda;
 
 import io.github.baichuanreward.backend.BackendException;
+import java.util.function.IntFunction;
 import java.util.function.IntSupplier;
+import java.util.stream.IntStream;
 import jcuda.CudaException;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
@@ -12,6 +14,9 @@ import jcuda.jcublas.cublasStatus;
  * exception that names device, call and error, and says what to do.
  */
 final class Cuda {
+
+    /** Of the driver: CUDA_ERROR_UNKNOWN. cuBLAS's end before. */
+    private static final int LAST_CODE = 999;
 
     private final String device;
 
@@ -31,7 +36,7 @@ final class Cuda {
      * @throws BackendException if the driver refuses
      */
     void driver(String call, IntSupplier function) {
-        int code = result(call, function);
+        int code = code(function, CUresult::stringFor);
         if (code != CUresult.CUDA_SUCCESS) {
             throw failure(call, errorName(code), remedy(code));
         }
@@ -44,7 +49,7 @@ final class Cuda {
      * @throws BackendException if cuBLAS refuses
      */
     void cublas(String call, IntSupplier function) {
-        int status = result(call, function);
+        int status = code(function, cublasStatus::stringFor);
         if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
             String remedy =
                     status == cublasStatus.CUBLAS_STATUS_ALLOC_FAILED
@@ -70,11 +75,23 @@ final class Cuda {
         return "%d MiB".formatted((bytes + (1L << 20) - 1) >> 20);
     }
 
-    private int result(String call, IntSupplier function) {
+    /** What a function of the driver returns, whether or not JCuda throws it. */
+    static int code(IntSupplier function) {
+        return code(function, CUresult::stringFor);
+    }
+
+    /**
+     * An application may have told JCuda to throw, which it does with the error's name; that is the
+     * application's affair, and stays as it is.
+     */
+    private static int code(IntSupplier function, IntFunction<String> names) {
         try {
             return function.getAsInt();
-        } catch (CudaException e) { // where the application has told JCuda to throw
-            throw new BackendException("cuda: %s: %s: %s".formatted(device, call, e), e);
+        } catch (CudaException e) {
+            return IntStream.rangeClosed(1, LAST_CODE)
+                    .filter(code -> names.apply(code).equals(e.getMessage()))
+                    .findFirst()
+                    .orElse(LAST_CODE);
         }
     }
 
@@ -95,7 +112,7 @@ final class Cuda {
     private static String memory() {
         long[] free = new long[1];
         long[] total = new long[1];
-        return JCudaDriver.cuMemGetInfo(free, total) == CUresult.CUDA_SUCCESS
+        return code(() -> JCudaDriver.cuMemGetInfo(free, total)) == CUresult.CUDA_SUCCESS
                 ? "%d MiB free of %d; ".formatted(free[0] >> 20, total[0] >> 20)
                 : "";
     }

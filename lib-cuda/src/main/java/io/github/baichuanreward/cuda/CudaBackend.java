@@ -105,14 +105,13 @@ final class CudaBackend implements Backend {
     static CudaBackend open(BackendRequest request, @Nullable GemmChoice wanted)
             throws CheckpointException {
         DeviceChoice found = DeviceChoice.of(request.devices());
-        CudaDevice.Properties properties = found.device();
-        if (properties == null) {
+        if (found.problem() != null) {
             throw new BackendException("cuda: " + found.problem());
         }
         half(request);
         GemmChoice choice = wanted == null ? GemmChoice.choose(request.cudaLibraries()) : wanted;
-        plan(request, choice);
-        CudaDevice device = CudaDevice.open(properties);
+        MemoryPlan plan = plan(request, choice);
+        CudaDevice device = CudaDevice.open(found.device(plan.total()));
         try {
             return device.within(() -> new CudaBackend(device, request, choice));
         } catch (CheckpointException | RuntimeException | Error e) {
@@ -130,7 +129,7 @@ final class CudaBackend implements Backend {
         return switch (request.precision()) {
             // Of float32, bfloat16 keeps the range.
             case AUTO ->
-                    request.weights().types().get(0).equals("float16")
+                    request.weights().storedType() == DType.FLOAT16
                             ? DType.FLOAT16
                             : DType.BFLOAT16;
             case BFLOAT16 -> DType.BFLOAT16;

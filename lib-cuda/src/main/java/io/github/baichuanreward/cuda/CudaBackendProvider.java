@@ -28,15 +28,12 @@ public final class CudaBackendProvider implements BackendProvider {
 
     @Override
     public Suitability check(BackendRequest request) {
+        // Whoever names GPUs wants no CPU instead.
+        Fit no = request.devices().isEmpty() ? Fit.ABSENT : Fit.REFUSED;
         try {
-            return suitability(request);
+            return suitability(request, no);
         } catch (BackendException e) {
-            return suitability(Fit.ABSENT, e);
-        } catch (LinkageError e) {
-            return new Suitability(
-                    Fit.ABSENT,
-                    "JCuda's classes are not there (%s); add org.jcuda:jcuda and org.jcuda:jcublas"
-                            .formatted(e.getMessage()));
+            return suitability(no, e);
         }
     }
 
@@ -45,11 +42,10 @@ public final class CudaBackendProvider implements BackendProvider {
         return CudaBackend.open(request);
     }
 
-    private static Suitability suitability(BackendRequest request) {
+    private static Suitability suitability(BackendRequest request, Fit no) {
         DeviceChoice choice = DeviceChoice.of(request.devices());
-        Properties device = choice.device();
-        if (device == null) {
-            return new Suitability(Fit.ABSENT, String.valueOf(choice.problem()));
+        if (choice.problem() != null) {
+            return new Suitability(no, choice.problem());
         }
         CudaBackend.half(request);
         GemmChoice gemm;
@@ -59,6 +55,7 @@ public final class CudaBackendProvider implements BackendProvider {
             return suitability(Fit.REFUSED, e);
         }
         MemoryPlan plan = CudaBackend.plan(request, gemm);
+        Properties device = choice.device(plan.total());
         String problem = plan.problem(device.bytes());
         return problem == null
                 ? new Suitability(

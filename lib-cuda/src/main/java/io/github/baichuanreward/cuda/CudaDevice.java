@@ -63,7 +63,7 @@ final class CudaDevice implements AutoCloseable {
 
     /** Starts the driver; returns its code. The first call of all. */
     static int initialize() {
-        return JCudaDriver.cuInit(0);
+        return Cuda.code(() -> JCudaDriver.cuInit(0));
     }
 
     /** How many devices there are. */

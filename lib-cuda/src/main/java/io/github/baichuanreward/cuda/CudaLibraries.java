@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import jcuda.JCudaVersion;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
@@ -24,9 +25,17 @@ final class CudaLibraries {
             "no NVIDIA driver (libcuda.so.1) is installed; to use an NVIDIA GPU, install driver 450"
                     + " or newer";
 
+    private static final String MISSING_JCUDA =
+            "JCuda's classes are not there (%s); add org.jcuda:jcuda and org.jcuda:jcublas";
+
     private static final String INSTALL =
             "install one (pip install nvidia-cublas-cu12, or NVIDIA's package %s), or name its"
                     + " folder by --cuda_libraries";
+
+    private static final String LINUX = "Linux amd64";
+
+    /** Those that JCuda has natives for. */
+    private static final Set<String> PLATFORMS = Set.of(LINUX, "Windows amd64");
 
     private static final Logger LOG = LoggerFactory.getLogger(CudaLibraries.class);
 
@@ -38,15 +47,25 @@ final class CudaLibraries {
      * Whether a library is there.
      *
      * @param problem why not, and what to do; null if it is
+     * @param isForNow whether it may be another one next time
      */
-    record Answer(@Nullable String problem) {}
+    record Answer(@Nullable String problem, boolean isForNow) {
+
+        Answer(@Nullable String problem) {
+            this(problem, false);
+        }
+    }
 
     private CudaLibraries() {}
 
     /** Loads the driver. */
     static synchronized Answer driver() {
         if (driver == null) {
-            driver = load(CudaLibraries::loadDriver);
+            Answer answer = load(CudaLibraries::loadDriver);
+            if (!answer.isForNow()) {
+                driver = answer;
+            }
+            return answer;
         }
         return driver;
     }
@@ -62,8 +81,9 @@ final class CudaLibraries {
 
     /** Loads cuBLAS from some places. A process holds only one. */
     static synchronized Answer cublas(CublasPlaces places) {
-        if (driver().problem() != null) {
-            return driver();
+        Answer answer = driver();
+        if (answer.problem() != null) {
+            return answer;
         }
         if (cublas != null) {
             return new Answer(
@@ -76,7 +96,11 @@ final class CudaLibraries {
             return load(folder -> loadCublas(folder, places));
         }
         if (usual == null) {
-            usual = load(folder -> loadCublas(folder, places));
+            answer = load(folder -> loadCublas(folder, places));
+            if (!answer.isForNow()) {
+                usual = answer;
+            }
+            return answer;
         }
         return usual;
     }
@@ -88,18 +112,33 @@ final class CudaLibraries {
     }
 
     private static Answer load(Step step) {
+        if (!PLATFORMS.contains(platform())) {
+            return new Answer(
+                    "JCuda has no natives for %s on %s; it has for Linux and Windows on x86_64; use"
+                                    .formatted(
+                                            System.getProperty("os.name"),
+                                            System.getProperty("os.arch"))
+                            + " --backend cpu");
+        }
         try (NativeFolder folder = NativeFolder.open()) {
             return new Answer(step.in(folder));
         } catch (BackendException e) {
             return new Answer(e.getMessage());
-        } catch (IOException | RuntimeException e) {
+        } catch (NoClassDefFoundError e) {
+            String message = String.valueOf(e.getMessage());
+            return new Answer(
+                    message.startsWith("Could not initialize") // the application has tried before
+                            ? "JCuda cannot be loaded: " + message
+                            : MISSING_JCUDA.formatted(message));
+        } catch (IOException | RuntimeException e) { // before JCuda's classes were touched
             return new Answer(
                     "JCuda's natives cannot be unpacked into %s (%s); set -D%s to a folder that can"
                                     .formatted(
                                             System.getProperty(NativeFolder.TEMPORARY),
                                             e,
                                             NativeFolder.TEMPORARY)
-                            + " be written");
+                            + " be written",
+                    true);
         }
     }
 
@@ -112,10 +151,10 @@ final class CudaLibraries {
             if (file != null && isOfOneLoader(JCudaDriver.class)) {
                 System.load(file.toString());
             }
-            folder.initialize(() -> JCudaDriver.setExceptionsEnabled(false));
+            folder.initialize(() -> initialize(JCudaDriver.class));
             return null;
-        } catch (LinkageError e) {
-            return problem(String.valueOf(e.getMessage()), "libcuda.so", MISSING_DRIVER);
+        } catch (UnsatisfiedLinkError | ExceptionInInitializerError e) {
+            return problem(message(e), "libcuda.so", MISSING_DRIVER);
         }
     }
 
@@ -137,24 +176,40 @@ final class CudaLibraries {
                     + " are; name none, and put it where the system looks for libraries";
         }
         try {
-            folder.initialize(() -> JCublas2.setExceptionsEnabled(false));
-        } catch (LinkageError e) {
-            return problem(
-                    String.valueOf(e.getMessage()),
-                    "libcublas",
-                    notFound(places, driver, List.of()));
+            folder.initialize(() -> initialize(JCublas2.class));
+        } catch (UnsatisfiedLinkError | ExceptionInInitializerError e) {
+            return problem(message(e), "libcublas", notFound(places, driver, List.of()));
         }
         cublas = found;
         LOG.debug("cuda: cuBLAS of CUDA {}: {}", found.major(), found.file());
         return null;
     }
 
-    /** JCuda's native; null on other platforms, where JCuda looks for it by itself. */
+    /** Whether JCuda throws errors or returns them is the application's to say, and stays so. */
+    private static void initialize(Class<?> type) {
+        try {
+            Class.forName(type.getName(), true, type.getClassLoader());
+        } catch (ClassNotFoundException e) {
+            throw new AssertionError("it is there", e);
+        }
+    }
+
+    private static String message(LinkageError e) {
+        Throwable cause = e.getCause() == null ? e : e.getCause();
+        return String.valueOf(cause.getMessage());
+    }
+
+    /** JCuda's native; null on Windows, where JCuda looks for it by itself. */
     private static @Nullable Path unpack(NativeFolder folder, String name) throws IOException {
-        String platform = System.getProperty("os.name") + " " + System.getProperty("os.arch");
-        return platform.equals("Linux amd64")
+        return platform().equals(LINUX)
                 ? folder.unpackJCuda("lib%s-%s-linux-x86_64.so".formatted(name, JCudaVersion.get()))
                 : null;
+    }
+
+    private static String platform() {
+        return System.getProperty("os.name").replaceAll(" .*", "")
+                + " "
+                + System.getProperty("os.arch");
     }
 
     /** A native belongs to one class loader: where JCuda has another, this class takes a copy. */
@@ -184,7 +239,7 @@ final class CudaLibraries {
     /** CUDA's major version that the driver supports; cuBLAS of a newer one does not start. */
     private static int driverMajor() {
         int[] version = new int[1];
-        return JCudaDriver.cuDriverGetVersion(version) == CUresult.CUDA_SUCCESS
+        return Cuda.code(() -> JCudaDriver.cuDriverGetVersion(version)) == CUresult.CUDA_SUCCESS
                 ? version[0] / 1000
                 : Integer.MAX_VALUE; // then cuBLAS says what is wrong
     }
@@ -215,18 +270,24 @@ final class CudaLibraries {
 
     /** JCuda's message is two stack traces; the sentence is the linker's. */
     static String problem(String message, String library, String missing) {
-        if (message.contains(library)) {
-            return missing;
-        }
-        if (message.contains("not found")) {
-            return "JCuda has no natives for %s on %s; it has for Linux on x86_64"
-                    .formatted(System.getProperty("os.name"), System.getProperty("os.arch"));
-        }
-        return "JCuda cannot be loaded: "
-                + message.lines()
+        String sentence =
+                message.lines()
                         .filter(line -> line.contains("Error:"))
                         .reduce((first, last) -> last)
                         .orElse(message.lines().findFirst().orElse(message))
                         .strip();
+        boolean isNowhere =
+                sentence.contains("cannot open shared object file: No such file")
+                        || sentence.contains("dependent libraries"); // on Windows
+        boolean isMissing = isNowhere && (sentence.contains(library) || !sentence.contains(".so"));
+        if (isMissing) {
+            return missing;
+        }
+        String remedy =
+                sentence.contains("failed to map segment") // a file system that runs no programs
+                        ? "; set -D%s to a folder whose files may be run"
+                                .formatted(NativeFolder.TEMPORARY)
+                        : "";
+        return "JCuda cannot be loaded: " + sentence + remedy;
     }
 }

@@ -1,24 +1,26 @@
 package io.github.baichuanreward.cuda;
 
 import io.github.baichuanreward.cuda.CudaDevice.Properties;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which device a model runs on, or why none can be used and what to do. Looks at driver and devices
- * and takes none into use.
+ * Which devices a model can run on, or why none can be used and what to do. Looks at driver and
+ * devices and takes none into use.
  *
- * @param device the one; null where there is a problem
+ * @param devices by their numbers; none where there is a problem
  * @param problem null where there is none
  */
-record DeviceChoice(@Nullable Properties device, @Nullable String problem) {
+record DeviceChoice(List<Properties> devices, @Nullable String problem) {
 
     private static final int NO_DEVICE = 100;
 
     /**
-     * Chooses.
+     * Looks.
      *
-     * @param wanted device numbers; empty for the first that can be used
+     * @param wanted device numbers; empty for all that can be used
      * @throws io.github.baichuanreward.backend.BackendException if the driver fails
      */
     static DeviceChoice of(List<Integer> wanted) {
@@ -37,7 +39,7 @@ record DeviceChoice(@Nullable Properties device, @Nullable String problem) {
         }
         int count = CudaDevice.count();
         if (wanted.isEmpty()) {
-            return firstUsable(count);
+            return allUsable(count);
         }
         int ordinal = wanted.get(0);
         if (ordinal < 0 || ordinal >= count) {
@@ -48,18 +50,31 @@ record DeviceChoice(@Nullable Properties device, @Nullable String problem) {
         return usable(CudaDevice.properties(ordinal));
     }
 
-    private static DeviceChoice firstUsable(int count) {
+    private static DeviceChoice allUsable(int count) {
         DeviceChoice first = none(driverProblem(NO_DEVICE));
+        List<Properties> usable = new ArrayList<>();
         for (int ordinal = 0; ordinal < count; ordinal++) {
             DeviceChoice choice = usable(CudaDevice.properties(ordinal));
-            if (choice.problem() == null) {
-                return choice;
-            }
+            usable.addAll(choice.devices());
             if (ordinal == 0) {
                 first = choice;
             }
         }
-        return first;
+        return usable.isEmpty() ? first : new DeviceChoice(List.copyOf(usable), null);
+    }
+
+    /**
+     * The one for a model: the first whose memory holds it, else the one with the most.
+     *
+     * @param needed bytes
+     * @throws java.util.NoSuchElementException if there is a problem
+     */
+    Properties device(long needed) {
+        return devices.stream()
+                .filter(device -> device.bytes() >= needed)
+                .findFirst()
+                .or(() -> devices.stream().max(Comparator.comparingLong(Properties::bytes)))
+                .orElseThrow();
     }
 
     /** Whether a device can run the kernels. */
@@ -83,7 +98,7 @@ record DeviceChoice(@Nullable Properties device, @Nullable String problem) {
                                     device.minor(),
                                     KernelImages.OLDEST_MAJOR));
         }
-        return new DeviceChoice(device, null);
+        return new DeviceChoice(List.of(device), null);
     }
 
     private static String driverProblem(int code) {
@@ -94,6 +109,6 @@ record DeviceChoice(@Nullable Properties device, @Nullable String problem) {
     }
 
     private static DeviceChoice none(String problem) {
-        return new DeviceChoice(null, problem);
+        return new DeviceChoice(List.of(), problem);
     }
 }

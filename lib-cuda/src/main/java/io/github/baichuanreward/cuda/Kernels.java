@@ -84,8 +84,14 @@ final class Kernels implements Launchers.Queue {
                     // From an array JCuda would keep the garbage collector out meanwhile, which is
                     // seconds where the driver compiles.
                     code[0] =
-                            JCudaDriver.cuModuleLoadDataEx(
-                                    module, Pointer.to(bytes), 0, new int[0], new Pointer());
+                            Cuda.code(
+                                    () ->
+                                            JCudaDriver.cuModuleLoadDataEx(
+                                                    module,
+                                                    Pointer.to(bytes),
+                                                    0,
+                                                    new int[0],
+                                                    new Pointer()));
                     return isRefusal(code[0]) ? CUresult.CUDA_SUCCESS : code[0];
                 });
         return isRefusal(code[0]) ? Cuda.errorName(code[0]) : null;

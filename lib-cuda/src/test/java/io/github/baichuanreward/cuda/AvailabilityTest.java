@@ -1,6 +1,7 @@
 package io.github.baichuanreward.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import io.github.baichuanreward.JavaProcess;
 import io.github.baichuanreward.TinyModel;
@@ -11,13 +12,16 @@ import io.github.baichuanreward.backend.BackendRequest;
 import io.github.baichuanreward.backend.Precision;
 import io.github.baichuanreward.batch.PackedBatch;
 import io.github.baichuanreward.model.BaichuanWeights;
+import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -69,7 +73,57 @@ class AvailabilityTest {
     }
 
     @Test
+    void onAPlatformWithoutNatives() throws Exception {
+        assertThat(run(Map.of(), "-Dos.arch=aarch64").get(0))
+                .isEqualTo(
+                        "cuda ABSENT: JCuda has no natives for Linux on aarch64; it has for Linux and"
+                                + " Windows on x86_64; use --backend cpu");
+    }
+
+    @Test
+    void withoutJCuda() throws Exception {
+        String classPath =
+                Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
+                        .filter(jar -> !jar.contains("jcuda-") && !jar.contains("jcublas-"))
+                        .collect(Collectors.joining(File.pathSeparator));
+        List<String> options = List.of("-Djava.io.tmpdir=" + directory.resolve("temporary"));
+        Process process =
+                JavaProcess.of(
+                                options,
+                                classPath,
+                                Program.class,
+                                directory.resolve("model").toString())
+                        .redirectError(directory.resolve("errors").toFile())
+                        .start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+
+        assertThat(output.lines().findFirst().orElse(errors()))
+                .matches(
+                        "cuda ABSENT: JCuda's classes are not there \\(jcuda/.*\\); add"
+                                + " org.jcuda:jcuda and org.jcuda:jcublas");
+    }
+
+    @Test
+    void withADamagedDriver() throws Exception {
+        Path broken = Files.createDirectory(directory.resolve("broken"));
+        Files.writeString(broken.resolve("libcuda.so.1"), "x");
+
+        assertThat(run(Map.of(LIBRARIES, broken.toString())).get(0))
+                .matches("cuda ABSENT: JCuda cannot be loaded: .*libcuda.so.1: file too short");
+    }
+
+    /** Else these would find what the system has. */
+    private static void requireNoDriver() {
+        for (String folder : List.of("/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib")) {
+            assumeFalse(
+                    Files.exists(Path.of(folder, "libcuda.so.1")),
+                    "this computer has a driver in " + folder);
+        }
+    }
+
+    @Test
     void withoutADriver() throws Exception {
+        requireNoDriver();
         List<String> lines = run(Map.of(LIBRARIES, ""));
         String reason =
                 "no NVIDIA driver (libcuda.so.1) is installed; to use an NVIDIA GPU, install driver"
@@ -114,6 +168,7 @@ class AvailabilityTest {
     @Test
     void withoutCublas() throws Exception {
         FakeGpu.require();
+        requireNoDriver(); // nor, most likely, CUDA
         Path alone = Files.createDirectory(directory.resolve("alone"));
         Files.copy(FakeGpu.folder().resolve("libcuda.so.1"), alone.resolve("libcuda.so.1"));
         Map<String, String> environment = Map.of(LIBRARIES, alone.toString());
@@ -151,6 +206,15 @@ class AvailabilityTest {
         assertThat(image(Map.of())).isEqualTo(cubins ? "sm_90.cubin" : "compute_80.ptx");
         assertThat(image(Map.of("FAKE_GPU_COMPUTE", "89")))
                 .isEqualTo(cubins ? "sm_80.cubin" : "compute_80.ptx");
+    }
+
+    /** cuBLAS of CUDA 12 does not start there. */
+    @Test
+    void withADriverOlderThanCublas() throws Exception {
+        FakeGpu.require();
+
+        assertThat(run(Map.of("FAKE_GPU_DRIVER", "11080")).get(4))
+                .matches("scored .* on cuda: .*, own products, kernels compute_80.ptx");
     }
 
     @Test

@@ -13,7 +13,7 @@ class CudaLibrariesTest {
                 Error while loading native library "JCudaDriver-12.6.0-linux-x86_64"
                 ---(start of nested stack traces)---
                 java.lang.UnsatisfiedLinkError: no JCudaDriver-12.6.0-linux-x86_64 in java.library.path
-                java.lang.UnsatisfiedLinkError: /tmp/libJCudaDriver.so: libcuda.so.1: cannot open
+                java.lang.UnsatisfiedLinkError: /tmp/libJCudaDriver.so: libcuda.so.1: cannot open shared object file: No such file or directory
                 """;
         assertThat(CudaLibraries.problem(message, "libcuda.so", "install it"))
                 .isEqualTo("install it");
@@ -36,8 +36,22 @@ class CudaLibrariesTest {
     }
 
     @Test
-    void aPlatformWithoutNativesIsNamed() {
-        assertThat(CudaLibraries.problem("Library x not found\n", "libcuda.so", "install it"))
-                .startsWith("JCuda has no natives for ");
+    void aDamagedLibraryIsNotCalledMissing() {
+        assertThat(
+                        CudaLibraries.problem(
+                                "java.lang.UnsatisfiedLinkError: /lib/libcuda.so.1: file too short",
+                                "libcuda.so",
+                                "install it"))
+                .endsWith("/lib/libcuda.so.1: file too short");
+    }
+
+    @Test
+    void aFolderWhoseFilesMayNotRunIsSaidWithTheRemedy() {
+        assertThat(
+                        CudaLibraries.problem(
+                                "/tmp/libJCudaDriver.so: failed to map segment from shared object",
+                                "libcuda.so",
+                                "install it"))
+                .endsWith("set -Djava.io.tmpdir to a folder whose files may be run");
     }
 }

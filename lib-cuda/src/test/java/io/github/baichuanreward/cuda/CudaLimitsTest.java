@@ -14,11 +14,16 @@ import io.github.baichuanreward.batch.PackedBatch;
 import io.github.baichuanreward.checkpoint.DType;
 import io.github.baichuanreward.model.BaichuanWeights;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
+import jcuda.CudaException;
+import jcuda.driver.CUdevice;
+import jcuda.driver.JCudaDriver;
+import jcuda.jcublas.JCublas2;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -38,6 +43,52 @@ class CudaLimitsTest {
                     request(new TinyModel(1).type(stored), Precision.AUTO, List.of(), 0);
             assertThat(CudaBackend.half(request))
                     .isEqualTo(stored == DType.FLOAT16 ? DType.FLOAT16 : DType.BFLOAT16);
+        }
+    }
+
+    /** Adapters are often float32, and have more matrices than the model has. */
+    @Test
+    void autoDoesNotCountAdapters() throws IOException {
+        TinyModel model = new TinyModel(1).type(DType.FLOAT16);
+        String[] modules = new String[10];
+        for (int n = 0; n < modules.length; n++) {
+            String part =
+                    List.of(
+                                    "self_attn.W_pack",
+                                    "self_attn.o_proj",
+                                    "mlp.gate_proj",
+                                    "mlp.up_proj",
+                                    "mlp.down_proj")
+                            .get(n % 5);
+            modules[n] = "model.layers." + n / 5 + "." + part;
+        }
+        Path adapter = Files.createDirectory(directory.resolve("adapter"));
+        TinyModel.writeAdapter(adapter, 2, 3, 0, model, modules);
+        BaichuanWeights weights = BaichuanWeights.open(model.write(directory), List.of(adapter));
+        assertThat(CudaBackend.half(new BackendRequest(weights, Precision.AUTO, List.of(), 0, 1)))
+                .isEqualTo(DType.FLOAT16);
+    }
+
+    /** What an application has told JCuda stays, and does not change what this library says. */
+    @Test
+    void leavesJCudasExceptionsAsTheApplicationWantsThem() throws IOException {
+        JCudaDriver.setExceptionsEnabled(true);
+        JCublas2.setExceptionsEnabled(true);
+        try {
+            assertRefused(
+                    request(Precision.AUTO, List.of(3), 0),
+                    "there is no device 3, but 1, numbered from 0; see nvidia-smi");
+            CudaBackend.open(request(Precision.AUTO, List.of(), 0), GEMM).close();
+            FakeGpu.failCall(10);
+            assertThatThrownBy(() -> CudaBackend.open(request(Precision.AUTO, List.of(), 0), GEMM))
+                    .isInstanceOf(BackendException.class)
+                    .hasMessageContaining("CUDA_ERROR_UNKNOWN; load the model again");
+            FakeGpu.failCall(0);
+            assertThatThrownBy(() -> JCudaDriver.cuDeviceGet(new CUdevice(), 99))
+                    .isInstanceOf(CudaException.class);
+        } finally {
+            JCudaDriver.setExceptionsEnabled(false);
+            JCublas2.setExceptionsEnabled(false);
         }
     }
 
@@ -220,8 +271,9 @@ class CudaLimitsTest {
     }
 
     private void assertRefused(BackendRequest request, String reason) {
+        Fit fit = request.devices().isEmpty() ? Fit.ABSENT : Fit.REFUSED;
         assertThat(new CudaBackendProvider().check(request))
-                .isEqualTo(new Suitability(Fit.ABSENT, reason));
+                .isEqualTo(new Suitability(fit, reason));
         assertThatThrownBy(() -> CudaBackend.open(request))
                 .isInstanceOf(BackendException.class)
                 .hasMessage("cuda: " + reason);

@@ -63,8 +63,7 @@ final class Gpu implements BeforeEachCallback, AfterEachCallback {
 
     /** The device. */
     static Properties properties() {
-        Properties device = DeviceChoice.of(List.of()).device();
-        return device == null ? fail("no GPU") : device;
+        return DeviceChoice.of(List.of()).device(0);
     }
 
     private static long freeBytes() {
