@@ -66,6 +66,7 @@ enum Control : int {
     LAUNCHES = 0x7f000004,      // get: so far
     FREE_MEMORY = 0x7f000005,   // set: of the current device, as if others held the rest; 0: nobody does. get: free now
     PRODUCT_ORDER = 0x7f000006,  // set, get: an Order of fake_cublas_products.h
+    LEAKED = 0x7f000007,         // get: how many things ended only because their context did, so far
 };
 
 // Thrown where a call is wrong: what it returns, and a sentence for standard error; none where programs may well try.

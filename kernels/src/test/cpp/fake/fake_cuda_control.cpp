@@ -179,6 +179,8 @@ static size_t get_control(int control) {
             return free_bytes(controlled_device());
         case PRODUCT_ORDER:
             return product_order;
+        case LEAKED:
+            return leaks.size();
         default:
             refuse(INVALID_VALUE, "there is no control %#x", control);
     }

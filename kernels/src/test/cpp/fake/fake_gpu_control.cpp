@@ -7,6 +7,7 @@ namespace fake_gpu {
 
 constexpr int UNKNOWN = 999, OUT_OF_MEMORY = 2, ALLOC_FAILED = 3, EXECUTION_FAILED = 13;
 constexpr int FAIL_CALL = 0x7f000001, LIVE_BYTES = 0x7f000002, LIVE_OBJECTS = 0x7f000003, LAUNCHES = 0x7f000004;
+constexpr int LEAKED = 0x7f000007;
 
 // A program that does a bit of everything and gives back all that it got; how many of its calls failed.
 static int use_everything() {
@@ -122,6 +123,23 @@ static void test_counts(check::Cases& cases) {
         const Buffer<char> first(10), second(20);
         check::require(control(LIVE_OBJECTS) == 5, std::to_string(control(LIVE_OBJECTS)) + " objects");
         check::require(control(LIVE_BYTES) == 30, std::to_string(control(LIVE_BYTES)) + " bytes");
+        return "";
+    });
+    run(cases, "what ends only with its context is counted", {"", "device memory of device 0: 10 bytes", {}}, [] {
+        void *context = nullptr, *handle = nullptr;
+        Address memory = 0;
+        const std::string text = image();
+        OK(cuInit(0));
+        OK(cuDevicePrimaryCtxRetain(&context, 0));
+        OK(cuCtxSetCurrent(context));
+        OK(cuModuleLoadData(&handle, text.c_str()));
+        OK(cuStreamCreate(&handle, 1));
+        OK(cuEventCreate(&handle, 2));
+        OK(cuMemAlloc_v2(&memory, 10));
+        check::require(control(LEAKED) == 0, "counted while they live");
+        OK(cuDevicePrimaryCtxRelease_v2(0));
+        check::require(control(LEAKED) == 4, std::to_string(control(LEAKED)));
+        check::require(control(LIVE_OBJECTS) == 0 && control(LIVE_BYTES) == 0, "they live");
         return "";
     });
     run(cases, "launches are counted", [] {

@@ -26,6 +26,10 @@ final class FakeGpu implements BeforeEachCallback, AfterEachCallback {
     private static final int LAUNCHES = 0x7f000004;
     private static final int FREE_MEMORY = 0x7f000005;
     private static final int PRODUCT_ORDER = 0x7f000006;
+    private static final int LEAKED = 0x7f000007;
+
+    /** Leaks that a test has been told of. */
+    private static long leaksSaid;
 
     @Override
     public void beforeEach(ExtensionContext test) {
@@ -89,8 +93,13 @@ final class FakeGpu implements BeforeEachCallback, AfterEachCallback {
         set(PRODUCT_ORDER, order);
     }
 
-    /** Nothing that was opened is still open. */
+    /** Nothing that was opened is still open, nor ended only because its context did. */
     static void assertNothingLives() {
+        long before = leaksSaid;
+        leaksSaid = get(LEAKED);
+        assertThat(leaksSaid - before)
+                .as("modules, streams, events and memory that nobody released before the context")
+                .isZero();
         assertThat(get(LIVE_OBJECTS)).as("contexts, modules, streams and the like").isZero();
         assertThat(get(LIVE_BYTES)).as("bytes on devices").isZero();
     }
