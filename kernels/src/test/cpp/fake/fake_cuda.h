@@ -65,8 +65,13 @@ enum Control : int {
     LIVE_OBJECTS = 0x7f000003,  // get: contexts retained, modules, streams, events, host allocations, cuBLAS handles
     LAUNCHES = 0x7f000004,      // get: so far
     FREE_MEMORY = 0x7f000005,   // set: of the current device, as if others held the rest; 0: nobody does. get: free now
-    PRODUCT_ORDER = 0x7f000006,  // set, get: an Order of fake_cublas_products.h
-    LEAKED = 0x7f000007,         // get: how many things ended only because their context did, so far
+    PRODUCT_ORDER = 0x7f000006,    // set, get: an Order of fake_cublas_products.h
+    LEAKED = 0x7f000007,           // get: how many things ended only because their context did, so far
+    DEVICE_BYTES = 0x7f000008,     // get: live bytes of the current device's memory
+    COPIED_BYTES = 0x7f000009,     // get: from the host to devices, so far
+    ALLOCATED_BYTES = 0x7f00000a,  // get: of device memory, so far
+    CUBIN_ERROR = 0x7f00000b,      // set: what loading a cubin gives, whatever it is; 0: what it deserves
+    PTX_ERROR = 0x7f00000c,        // set: the same of PTX
 };
 
 // Thrown where a call is wrong: what it returns, and a sentence for standard error; none where programs may well try.
@@ -152,7 +157,9 @@ const Settings& settings();
 
 extern bool is_initialized;
 extern uint64_t launches;
+extern uint64_t copied_bytes, allocated_bytes;
 extern int product_order;
+extern int cubin_error, ptx_error;
 
 // A line of the report.
 void leaked(const std::string& what);

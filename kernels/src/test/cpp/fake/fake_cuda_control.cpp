@@ -13,7 +13,9 @@ namespace fake {
 
 bool is_initialized;
 uint64_t launches;
+uint64_t copied_bytes, allocated_bytes;
 int product_order = 1;
+int cubin_error, ptx_error;
 
 // Never destroyed: threads may still call while the process ends.
 static std::mutex& mutex = *new std::mutex;
@@ -160,6 +162,12 @@ static void set_control(int control, size_t value) {
         case PRODUCT_ORDER:
             product_order = value;
             return;
+        case CUBIN_ERROR:
+            cubin_error = value;
+            return;
+        case PTX_ERROR:
+            ptx_error = value;
+            return;
         default:
             refuse(INVALID_VALUE, "control %#x cannot be set", control);
     }
@@ -181,6 +189,12 @@ static size_t get_control(int control) {
             return product_order;
         case LEAKED:
             return leaks.size();
+        case DEVICE_BYTES:
+            return live_bytes_of(controlled_device());
+        case COPIED_BYTES:
+            return copied_bytes;
+        case ALLOCATED_BYTES:
+            return allocated_bytes;
         default:
             refuse(INVALID_VALUE, "there is no control %#x", control);
     }

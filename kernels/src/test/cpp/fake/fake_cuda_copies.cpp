@@ -127,6 +127,7 @@ void copy(Stream& stream, const char* name, const Rows& target, const Rows& sour
     }
     require_rows(*stream.context, target, shape, "target");
     require_rows(*stream.context, source, shape, "source");
+    if (target.is_device && !source.is_device) copied_bytes += shape.width * shape.rows;
     if (target.is_device && source.is_device) {
         device_to_device(stream, name, target, source, shape);
     } else if (source.is_device) {

@@ -84,7 +84,10 @@ std::set<std::string> kernels_of_cubin(const char* bytes) {
 std::set<std::string> kernels_of_image(const void* image) {
     if (image == nullptr) refuse(INVALID_VALUE, "a null pointer for the image");
     const char* const bytes = static_cast<const char*>(image);
-    return strncmp(bytes, "\177ELF", 4) == 0 ? kernels_of_cubin(bytes) : kernels_of_ptx(bytes);
+    const bool is_cubin = strncmp(bytes, "\177ELF", 4) == 0;
+    const int error = is_cubin ? cubin_error : ptx_error;
+    if (error != 0) throw Refusal{error, ""};
+    return is_cubin ? kernels_of_cubin(bytes) : kernels_of_ptx(bytes);
 }
 
 }  // namespace fake

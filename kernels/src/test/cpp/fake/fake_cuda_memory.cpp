@@ -14,7 +14,7 @@ static std::map<Address, Allocation>& allocations = *new std::map<Address, Alloc
 static std::map<Address, uint64_t>& freed_by = *new std::map<Address, uint64_t>;  // begin -> call
 static std::vector<size_t>& used_by_others = *new std::vector<size_t>(64);        // of each device
 
-static size_t live_bytes_of(int device) {
+size_t live_bytes_of(int device) {
     size_t bytes = 0;
     for (const auto& [begin, allocation] : allocations) bytes += allocation.device == device ? allocation.bytes : 0;
     return bytes;
@@ -83,6 +83,7 @@ static Address allocate(size_t bytes) {
     const Address begin = reinterpret_cast<Address>(simt::allocate(bytes, context.device));
     allocations.emplace(begin, Allocation{begin, bytes, context.device, call_number()});
     freed_by.erase(begin);
+    allocated_bytes += bytes;
     return begin;
 }
 

@@ -43,6 +43,7 @@ struct HostUse {
 };
 
 size_t live_bytes();
+size_t live_bytes_of(int device);
 size_t free_bytes(int device);
 void pretend_free(int device, size_t bytes);
 // What a context leaves behind when it ends: freed, and reported.

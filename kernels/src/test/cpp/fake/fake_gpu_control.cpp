@@ -7,7 +7,8 @@ namespace fake_gpu {
 
 constexpr int UNKNOWN = 999, OUT_OF_MEMORY = 2, ALLOC_FAILED = 3, EXECUTION_FAILED = 13;
 constexpr int FAIL_CALL = 0x7f000001, LIVE_BYTES = 0x7f000002, LIVE_OBJECTS = 0x7f000003, LAUNCHES = 0x7f000004;
-constexpr int LEAKED = 0x7f000007;
+constexpr int LEAKED = 0x7f000007, DEVICE_BYTES = 0x7f000008, COPIED_BYTES = 0x7f000009;
+constexpr int ALLOCATED_BYTES = 0x7f00000a, PTX_ERROR = 0x7f00000c;
 
 // A program that does a bit of everything and gives back all that it got; how many of its calls failed.
 static int use_everything() {
@@ -140,6 +141,39 @@ static void test_counts(check::Cases& cases) {
         OK(cuDevicePrimaryCtxRelease_v2(0));
         check::require(control(LEAKED) == 4, std::to_string(control(LEAKED)));
         check::require(control(LIVE_OBJECTS) == 0 && control(LIVE_BYTES) == 0, "they live");
+        return "";
+    });
+    run(cases, "bytes are counted of each device", {"", "", {"FAKE_GPU_DEVICES=2"}}, [] {
+        const Device first(0);
+        const Buffer<char> a(10);
+        const Device second(1);
+        check::require(control(DEVICE_BYTES) == 0, "of the second, before it has any");
+        const Buffer<char> b(20);
+        check::require(control(DEVICE_BYTES) == 20, std::to_string(control(DEVICE_BYTES)) + " of the second");
+        first.make_current();
+        check::require(control(DEVICE_BYTES) == 10, std::to_string(control(DEVICE_BYTES)) + " of the first");
+        return "";
+    });
+    run(cases, "what was copied and allocated is counted", [] {
+        const Device device;
+        for (int i = 0; i < 2; i++) {
+            const Buffer<char> a(std::vector<char>(10));
+            const Buffer<char> b(20);
+            OK(cuMemcpyDtoD_v2(b.address, a.address, 10));
+            a.download();
+        }
+        check::require(control(COPIED_BYTES) == 20, std::to_string(control(COPIED_BYTES)) + " copied");
+        check::require(control(ALLOCATED_BYTES) == 60, std::to_string(control(ALLOCATED_BYTES)) + " allocated");
+        return "";
+    });
+    run(cases, "an image is refused on request", [] {
+        const Device device;
+        void* module = nullptr;
+        const std::string text = image();
+        set_control(PTX_ERROR, 222);
+        FAILS(222, cuModuleLoadData(&module, text.c_str()));
+        set_control(PTX_ERROR, 0);
+        const Module loaded;
         return "";
     });
     run(cases, "launches are counted", [] {

@@ -27,6 +27,11 @@ final class FakeGpu implements BeforeEachCallback, AfterEachCallback {
     private static final int FREE_MEMORY = 0x7f000005;
     private static final int PRODUCT_ORDER = 0x7f000006;
     private static final int LEAKED = 0x7f000007;
+    private static final int DEVICE_BYTES = 0x7f000008;
+    private static final int COPIED_BYTES = 0x7f000009;
+    private static final int ALLOCATED_BYTES = 0x7f00000a;
+    private static final int CUBIN_ERROR = 0x7f00000b;
+    private static final int PTX_ERROR = 0x7f00000c;
 
     /** Leaks that a test has been told of. */
     private static long leaksSaid;
@@ -39,6 +44,7 @@ final class FakeGpu implements BeforeEachCallback, AfterEachCallback {
     @Override
     public void afterEach(ExtensionContext test) {
         failCall(0);
+        refuseImages(0, 0);
         assertNothingLives();
     }
 
@@ -81,6 +87,27 @@ final class FakeGpu implements BeforeEachCallback, AfterEachCallback {
 
     static long launches() {
         return get(LAUNCHES);
+    }
+
+    /** Bytes of the memory of the device that is in use by the thread, or of the first. */
+    static long deviceBytes() {
+        return get(DEVICE_BYTES);
+    }
+
+    /** Bytes that were copied to devices so far. */
+    static long copiedBytes() {
+        return get(COPIED_BYTES);
+    }
+
+    /** Bytes that were allocated on devices so far. */
+    static long allocatedBytes() {
+        return get(ALLOCATED_BYTES);
+    }
+
+    /** Lets loading machine code and PTX fail with these codes; 0 for what they deserve. */
+    static void refuseImages(int cubin, int ptx) {
+        set(CUBIN_ERROR, cubin);
+        set(PTX_ERROR, ptx);
     }
 
     /** Lets so much memory be free; 0 for all. A device must be in use by the thread. */
