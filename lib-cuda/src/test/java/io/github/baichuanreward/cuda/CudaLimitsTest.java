@@ -22,11 +22,14 @@ import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import jcuda.CudaException;
 import jcuda.driver.CUdevice;
+import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 import jcuda.jcublas.JCublas2;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a request may not ask for, what a device may not hold, and what comes after a failure. */
 @ExtendWith(FakeGpu.class)
@@ -180,6 +183,65 @@ class CudaLimitsTest {
             other.within(() -> free(0));
             other.close();
         }
+    }
+
+    @Test
+    void computesWhatItTakesBeforeItLoadsAnything() throws IOException {
+        BackendRequest request = request(Precision.AUTO, List.of(), 0);
+        CudaDevice other = CudaDevice.open(CudaDevice.properties(0));
+        long copied = FakeGpu.copiedBytes();
+        long allocated = FakeGpu.allocatedBytes();
+        try {
+            other.within(() -> free(32 << 20));
+            assertThatThrownBy(() -> CudaBackend.open(request, GemmChoice.kernels()))
+                    .isInstanceOf(BackendException.class)
+                    .hasMessageContaining("only 0.03 GiB are free now");
+            assertThat(FakeGpu.allocatedBytes()).as("bytes allocated").isEqualTo(allocated);
+            assertThat(FakeGpu.copiedBytes()).as("bytes copied").isEqualTo(copied);
+            other.within(() -> free(0));
+            CudaBackend.open(request, GemmChoice.kernels()).close();
+            assertThat(FakeGpu.allocatedBytes()).as("counts").isGreaterThan(allocated);
+            assertThat(FakeGpu.copiedBytes()).as("counts").isGreaterThan(copied);
+        } finally {
+            other.within(() -> free(0));
+            other.close();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            ints = {
+                CUresult.CUDA_ERROR_INVALID_IMAGE,
+                CUresult.CUDA_ERROR_NO_BINARY_FOR_GPU,
+                CUresult.CUDA_ERROR_UNSUPPORTED_PTX_VERSION
+            })
+    void takesThePtxWhereTheDriverRefusesMachineCode(int code) throws IOException {
+        BackendRequest request = request(Precision.AUTO, List.of(), 0);
+        FakeGpu.refuseImages(code, 0);
+        try (Backend backend = CudaBackend.open(request, GEMM)) {
+            assertThat(backend.description()).endsWith(", kernels compute_80.ptx");
+            assertThat(backend.score(PackedBatch.pack(List.of(new int[] {1}), 8).get(0))[0])
+                    .isFinite();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            ints = {CUresult.CUDA_ERROR_INVALID_PTX, CUresult.CUDA_ERROR_UNSUPPORTED_PTX_VERSION})
+    void saysWhyTheDriverTakesNoImage(int code) throws IOException {
+        BackendRequest request = request(Precision.AUTO, List.of(), 0);
+        boolean cubins = KernelImages.read("sm_90.cubin") != null;
+        FakeGpu.refuseImages(CUresult.CUDA_ERROR_NO_BINARY_FOR_GPU, code);
+
+        assertThatThrownBy(() -> CudaBackend.open(request, GEMM))
+                .isInstanceOf(BackendException.class)
+                .hasMessage(
+                        ("cuda: device 0 (Fake GPU 9.0): kernels: sm_90.cubin: %s, compute_80.ptx:"
+                                        + " %s; install a newer NVIDIA driver, or use --backend"
+                                        + " cpu")
+                                .formatted(
+                                        cubins ? "CUDA_ERROR_NO_BINARY_FOR_GPU" : "not in the jar",
+                                        Cuda.errorName(code)));
     }
 
     private static int free(long bytes) {

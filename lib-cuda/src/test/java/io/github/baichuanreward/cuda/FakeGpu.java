@@ -45,6 +45,7 @@ final class FakeGpu implements BeforeEachCallback, AfterEachCallback {
     public void afterEach(ExtensionContext test) {
         failCall(0);
         refuseImages(0, 0);
+        productOrder(1);
         assertNothingLives();
     }
 
