@@ -11,6 +11,8 @@
 //   FAKE_GPU_DRIVER    version of the driver (13000), on which it depends what images load
 //   FAKE_GPU_COMPUTE   compute capability, 10 * major + minor (90)
 //   FAKE_GPU_SEED      order of streams (0: only what is waited for runs), and of threads in kernels
+//   FAKE_GPU_FAULTS    what a fault breaks: process (the device, until the process ends, as CUDA documents it) or
+//                      context (until its context ends, as drivers may let it be)
 //   FAKE_GPU_REPORT    file for the report of what was never released, written at exit; else standard error has it
 // Calls that control it, of cuCtxSetLimit and cuCtxGetLimit with limits that no driver knows: enum Control.
 //
@@ -151,6 +153,7 @@ struct Settings {
     int devices, driver, compute;
     size_t memory;
     unsigned seed;
+    bool faults_stay;
     std::string report;
 };
 const Settings& settings();

@@ -53,14 +53,20 @@ static size_t number_of(const char* name, size_t otherwise) {
 
 static Settings read_settings() {
     const char* const report = getenv("FAKE_GPU_REPORT");
+    const char* const set_faults = getenv("FAKE_GPU_FAULTS");
+    const std::string faults = set_faults == nullptr ? "process" : set_faults;
     Settings read{};
     read.devices = number_of("FAKE_GPU_DEVICES", 1);
     read.memory = number_of("FAKE_GPU_MEMORY", (size_t) 2 << 30);
     read.driver = number_of("FAKE_GPU_DRIVER", 13000);
     read.compute = number_of("FAKE_GPU_COMPUTE", 90);
     read.seed = number_of("FAKE_GPU_SEED", 0);
+    read.faults_stay = faults == "process";
     read.report = report == nullptr ? "" : report;
     if (read.devices > 64) refuse(UNKNOWN, "FAKE_GPU_DEVICES is %d; at most 64 are possible", read.devices);
+    if (faults != "process" && faults != "context") {
+        refuse(UNKNOWN, "FAKE_GPU_FAULTS is %s, not process or context", faults.c_str());
+    }
     return read;
 }
 

@@ -12,6 +12,7 @@ namespace fake {
 
 Table<Context>& contexts = *new Table<Context>("context");
 static std::vector<Context*>& primaries = *new std::vector<Context*>;  // of each device, null where not retained
+static std::set<int>& lost = *new std::set<int>;                       // devices, by a fault
 
 // Handles of contexts, the current one last.
 static thread_local uintptr_t current_stack[16];
@@ -33,6 +34,7 @@ Context& current() {
 void break_context(Context& context, const std::string& why) {
     say("device " + std::to_string(context.device) + ": " + why);
     context.is_broken = true;
+    if (settings().faults_stay) lost.insert(context.device);
     drop_work(context);
 }
 
@@ -44,6 +46,9 @@ static void require_device(int device) {
 
 static Context& retain(int device) {
     require_device(device);
+    if (lost.contains(device)) {
+        refuse(ILLEGAL_ADDRESS, "device %d had a fault, after which this process is to be ended", device);
+    }
     primaries.resize(settings().devices);
     Context*& context = primaries[device];
     if (context == nullptr) {

@@ -167,7 +167,20 @@ static void test_launches_only(check::Cases& cases) {
 }
 
 static void test_faults(check::Cases& cases) {
-    run(cases, "a fault stays until the context ends", {"swiglu_bf16 (call ", "", {}}, [] {
+    run(cases, "a fault stays until the process ends", {"after which this process is to be ended", "", {}}, [] {
+        void* context = nullptr;
+        {
+            const Device device;
+            const Module module;
+            const Buffer<uint16_t> gated(8), gate_up(std::vector<uint16_t>(15));
+            OK(launch_swiglu(module, gated.address, gate_up.address, 1, 8, nullptr));
+            FAILS(ILLEGAL_ADDRESS, cuCtxSynchronize());
+        }
+        FAILS(ILLEGAL_ADDRESS, cuDevicePrimaryCtxRetain(&context, 0));
+        return "";
+    });
+    const std::vector<std::string> forgiving = {"FAKE_GPU_FAULTS=context"};
+    run(cases, "a fault stays until the context ends", {"swiglu_bf16 (call ", "", forgiving}, [] {
         void* context = nullptr;
         OK(cuInit(0));
         OK(cuDevicePrimaryCtxRetain(&context, 0));

@@ -99,11 +99,19 @@ final class Cuda {
         return switch (code) {
             case CUresult.CUDA_ERROR_OUT_OF_MEMORY ->
                     memory() + "lower the batch tokens (--batch_tokens), or use a larger GPU";
+            // After these the driver promises no process anything any more.
             case CUresult.CUDA_ERROR_ILLEGAL_ADDRESS,
-                    CUresult.CUDA_ERROR_LAUNCH_FAILED,
+                    CUresult.CUDA_ERROR_LAUNCH_TIMEOUT,
+                    CUresult.CUDA_ERROR_ASSERT,
+                    CUresult.CUDA_ERROR_HARDWARE_STACK_ERROR,
                     CUresult.CUDA_ERROR_ILLEGAL_INSTRUCTION,
                     CUresult.CUDA_ERROR_MISALIGNED_ADDRESS,
-                    CUresult.CUDA_ERROR_ECC_UNCORRECTABLE ->
+                    CUresult.CUDA_ERROR_INVALID_ADDRESS_SPACE,
+                    CUresult.CUDA_ERROR_INVALID_PC,
+                    CUresult.CUDA_ERROR_LAUNCH_FAILED ->
+                    "end this process and start it again; the kernel's log (dmesg, lines with Xid)"
+                            + " says more";
+            case CUresult.CUDA_ERROR_ECC_UNCORRECTABLE ->
                     "load the model again; the kernel's log (dmesg, lines with Xid) says more";
             default -> "load the model again";
         };
