@@ -84,6 +84,11 @@ void set_workspace(Handle& handle, Address begin, size_t bytes) {
     handle.workspace_bytes = bytes;
 }
 
+void require_algorithm(int algorithm) {
+    const bool is_plain = algorithm >= -1 && algorithm <= 23, is_tensor_op = algorithm >= 99 && algorithm <= 115;
+    if (!is_plain && !is_tensor_op) refuse(INVALID_VALUE, "%d is no cublasGemmAlgo_t", algorithm);
+}
+
 size_t bytes_of(int type) { return type == FLOAT ? 4 : 2; }
 
 Matrix matrix_of(const char* name, const void* begin, int64_t rows, int64_t columns, bool is_transposed, int64_t stride,
@@ -100,6 +105,11 @@ using namespace fake;
 API cublasCreate_v2(void** handle) {
     return blas_call({.name = "cublasCreate", .when_made_to_fail = BLAS_ALLOC_FAILED}, [&] {
         if (handle == nullptr) refuse(INVALID_VALUE, "a null pointer for the result");
+        const int oldest = cublas_version / 10000 * 1000;
+        if (settings().driver < oldest) {
+            refuse(NOT_INITIALIZED, "cuBLAS %d wants a driver of CUDA %d, not %d", cublas_version, oldest,
+                    settings().driver);
+        }
         Handle* const made = handles.add(std::make_shared<Handle>());
         made->context = current().handle;
         *handle = made->pointer();
@@ -134,7 +144,12 @@ API cublasSetWorkspace_v2(void* handle, void* workspace, size_t bytes) {
 }
 
 API cublasSetMathMode(void* handle, int mode) {
-    return blas_call({.name = "cublasSetMathMode"}, [&] { handle_of(handle).math_mode = mode; });
+    return blas_call({.name = "cublasSetMathMode"}, [&] {
+        constexpr int TF32_TENSOR_OP = 3, DISALLOW_REDUCED_PRECISION_REDUCTION = 16;
+        const int base = mode & ~DISALLOW_REDUCED_PRECISION_REDUCTION;
+        if (base < 0 || base > TF32_TENSOR_OP) refuse(INVALID_VALUE, "%d is no cublasMath_t", mode);
+        handle_of(handle).math_mode = mode;
+    });
 }
 API cublasGetMathMode(void* handle, int* mode) {
     return blas_call({.name = "cublasGetMathMode"}, [&] { give(mode, handle_of(handle).math_mode); });
@@ -149,16 +164,18 @@ API cublasGetPointerMode_v2(void* handle, int* mode) {
     return blas_call({.name = "cublasGetPointerMode"}, [&] { give(mode, handle_of(handle).pointer_mode); });
 }
 
-API cublasGetVersion_v2(void*, int* version) {
-    if (version == nullptr) return BLAS_INVALID_VALUE;
-    *version = 120600;
-    return BLAS_SUCCESS;
+API cublasGetVersion_v2(void* handle, int* version) {
+    return blas_call({.name = "cublasGetVersion"}, [&] {
+        handle_of(handle);
+        give(version, cublas_version);
+    });
 }
 
 API cublasGemmEx(void* handle, int transpose_a, int transpose_b, int m, int n, int k, const void* alpha, const void* a,
         int a_type, int lda, const void* b, int b_type, int ldb, const void* beta, void* c, int c_type, int ldc,
-        int compute, int) {
+        int compute, int algorithm) {
     return blas_call({.name = "cublasGemmEx"}, [&] {
+        require_algorithm(algorithm);
         gemm(handle_of(handle), {transpose_a, transpose_b, m, n, k, a_type, b_type, c_type, compute},
                 static_cast<const float*>(alpha), static_cast<const float*>(beta),
                 matrix_of("A", a, m, k, transpose_a != 0, lda, a_type),
@@ -168,8 +185,10 @@ API cublasGemmEx(void* handle, int transpose_a, int transpose_b, int m, int n, i
 
 API cublasGemmStridedBatchedEx(void* handle, int transpose_a, int transpose_b, int m, int n, int k, const void* alpha,
         const void* a, int a_type, int lda, long long a_step, const void* b, int b_type, int ldb, long long b_step,
-        const void* beta, void* c, int c_type, int ldc, long long c_step, int count, int compute, int) {
+        const void* beta, void* c, int c_type, int ldc, long long c_step, int count, int compute,
+        int algorithm) {
     return blas_call({.name = "cublasGemmStridedBatchedEx"}, [&] {
+        require_algorithm(algorithm);
         if (count < 0) refuse(INVALID_VALUE, "%d products", count);
         const Kind kind{transpose_a, transpose_b, m, n, k, a_type, b_type, c_type, compute};
         const auto nth = [](const void* begin, long long step, int type, int i) {

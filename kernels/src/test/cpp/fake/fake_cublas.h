@@ -6,6 +6,8 @@
 
 namespace fake {
 
+extern const int cublas_version;  // of this library: 120600 for 12.6
+
 constexpr int FLOAT = 0, FP16 = 2, BF16 = 14;  // cudaDataType
 
 struct Handle : Object {

@@ -91,7 +91,7 @@ enum class Needs { NOTHING, DRIVER, CONTEXT };
 struct Call {
     const char* name;
     Needs needs = Needs::CONTEXT;
-    // Whether it counts, and can be made to fail: not what asks for names, versions or errors, nor what controls.
+    // Whether it counts, and can be made to fail: not what asks for names of errors, nor what controls.
     bool is_counted = true;
     // Made to fail it still acts, as what releases or waits does when it reports what failed before.
     bool acts_anyway = false;

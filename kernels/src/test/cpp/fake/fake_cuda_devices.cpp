@@ -108,8 +108,7 @@ API cuInit(unsigned flags) {
 }
 
 API cuDriverGetVersion(int* version) {
-    const Call query{.name = "cuDriverGetVersion", .needs = Needs::NOTHING, .is_counted = false};
-    return call(query, [&] { give(version, settings().driver); });
+    return call({.name = "cuDriverGetVersion", .needs = Needs::NOTHING}, [&] { give(version, settings().driver); });
 }
 
 API cuDeviceGetCount(int* count) {
@@ -124,7 +123,7 @@ API cuDeviceGet(int* device, int ordinal) {
 }
 
 API cuDeviceGetName(char* name, int bytes, int device) {
-    return call({.name = "cuDeviceGetName", .needs = Needs::DRIVER, .is_counted = false}, [&] {
+    return driver_call("cuDeviceGetName", [&] {
         require_device(device);
         if (name == nullptr || bytes <= 0) refuse(INVALID_VALUE, "no room for the name");
         snprintf(name, bytes, "Fake GPU %d.%d", settings().compute / 10, settings().compute % 10);

@@ -68,6 +68,8 @@ int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned gr
 
 int cublasCreate_v2(void** handle);
 int cublasDestroy_v2(void* handle);
+int cublasGetVersion_v2(void* handle, int* version);
+int cublasSetMathMode(void* handle, int mode);
 int cublasSetStream_v2(void* handle, void* stream);
 int cublasSetWorkspace_v2(void* handle, void* workspace, size_t bytes);
 const char* cublasGetStatusName(int status);

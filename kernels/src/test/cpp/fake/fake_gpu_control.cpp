@@ -77,6 +77,14 @@ static void test_failing(check::Cases& cases) {
         OK(cublasCreate_v2(&handle));
         set_control(FAIL_CALL, 1);
         FAILS(EXECUTION_FAILED, cublasSetStream_v2(handle, nullptr));
+        char device_name[100];
+        int version = 0;
+        set_control(FAIL_CALL, 1);
+        FAILS(UNKNOWN, cuDeviceGetName(device_name, sizeof device_name, 0));
+        set_control(FAIL_CALL, 1);
+        FAILS(UNKNOWN, cuDriverGetVersion(&version));
+        set_control(FAIL_CALL, 1);
+        FAILS(EXECUTION_FAILED, cublasGetVersion_v2(handle, &version));
         set_control(FAIL_CALL, 2);
         OK(cuCtxSynchronize());
         FAILS(UNKNOWN, cuCtxSynchronize());
@@ -96,15 +104,11 @@ static void test_failing(check::Cases& cases) {
         OK(cuStreamSynchronize(stream.handle));
         return "";
     });
-    run(cases, "questions for names do not count", [] {
+    run(cases, "questions for names of errors do not count", [] {
         const Device device;
         set_control(FAIL_CALL, 1);
         const char* name = nullptr;
-        char device_name[100];
-        int version = 0;
         OK(cuGetErrorName(2, &name));
-        OK(cuDriverGetVersion(&version));
-        OK(cuDeviceGetName(device_name, sizeof device_name, 0));
         check::require(name == std::string("CUDA_ERROR_OUT_OF_MEMORY"), name);
         check::require(cublasGetStatusName(13) == std::string("CUBLAS_STATUS_EXECUTION_FAILED"), "status");
         check::require(control(FAIL_CALL) == 0, "a call was counted");

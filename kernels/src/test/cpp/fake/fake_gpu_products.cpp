@@ -153,14 +153,14 @@ struct Arguments {
     const Blas blas;
     void *handle = blas.handle, *at_a = pointer(a.address), *at_b = pointer(b.address), *at_c = pointer(c.address);
     int m = 64, n = 64, k = 64, lda = 64, ldb = 64, ldc = 64, a_type = BF16, b_type = BF16, c_type = FLOAT;
-    int compute = COMPUTE_32F;
+    int compute = COMPUTE_32F, algorithm = -1;
     float one = 1, beta = 0;
     const float* alpha = &one;
 
     static void* pointer(Address address) { return reinterpret_cast<void*>(address); }
     int call() const {
         return cublasGemmEx(handle, 1, 0, m, n, k, alpha, at_a, a_type, lda, at_b, b_type, ldb, &beta, at_c, c_type,
-                ldc, compute, -1);
+                ldc, compute, algorithm);
     }
 };
 
@@ -192,6 +192,8 @@ static void test_arguments(check::Cases& cases) {
     wrong(cases, "a factor that is null", INVALID_VALUE, "a factor is null", [](Arguments& w) { w.alpha = nullptr; });
     wrong(cases, "C that overlaps A", INVALID_VALUE, "C overlaps A", [](Arguments& w) { w.at_a = w.at_c; });
     wrong(cases, "another compute type", NOT_SUPPORTED, "compute type 0", [](Arguments& w) { w.compute = 0; });
+    wrong(cases, "an algorithm that there is not", INVALID_VALUE, "24 is no cublasGemmAlgo_t",
+            [](Arguments& w) { w.algorithm = 24; });
     wrong(cases, "two half types", NOT_SUPPORTED, "types of A, B, C are 14, 2, 0",
             [](Arguments& w) { w.b_type = FP16; });
     wrong(cases, "no handle", NOT_INITIALIZED, "is no cuBLAS handle", [](Arguments& w) { w.handle = nullptr; });
@@ -208,6 +210,32 @@ static void test_arguments(check::Cases& cases) {
             return "";
         });
     }
+}
+
+static void test_handles(check::Cases& cases) {
+    run(cases, "a math mode that there is not", {"5 is no cublasMath_t", "", {}}, [] {
+        const Device device;
+        const Blas blas;
+        for (const int mode : {0, 1, 2, 3, 16}) OK(cublasSetMathMode(blas.handle, mode));
+        FAILS(INVALID_VALUE, cublasSetMathMode(blas.handle, 5));
+        return "";
+    });
+    run(cases, "a driver that is older than cuBLAS", {"wants a driver of CUDA 12000", "", {"FAKE_GPU_DRIVER=11080"}},
+            [] {
+                const Device device;
+                void* handle = nullptr;
+                FAILS(NOT_INITIALIZED, cublasCreate_v2(&handle));
+                return "";
+            });
+    run(cases, "the version of no handle", {"is no cuBLAS handle", "", {}}, [] {
+        const Device device;
+        const Blas blas;
+        int version = 0;
+        OK(cublasGetVersion_v2(blas.handle, &version));
+        check::require(version / 10000 == 12, std::to_string(version));
+        FAILS(NOT_INITIALIZED, cublasGetVersion_v2(nullptr, &version));
+        return "";
+    });
 }
 
 static void test_workspace(check::Cases& cases) {
@@ -283,6 +311,7 @@ void test_products(check::Cases& cases) {
     test_values(cases);
     test_orders(cases);
     test_arguments(cases);
+    test_handles(cases);
     test_workspace(cases);
     test_batches(cases);
     test_rate(cases);
