@@ -3,7 +3,7 @@
  *
  * <p>What a machine has no tools for is skipped with the reason: the programs need GNU make and g++
  * on Linux, the cubins nvcc. With the system property {@code kernels.required} set to {@code true}
- * a missing tool fails instead.
+ * a missing tool fails instead, and set to {@code compiler} any but nvcc.
  */
 @NullMarked
 package io.github.baichuanreward.kernels;

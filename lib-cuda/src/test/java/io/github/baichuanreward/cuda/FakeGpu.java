@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.abort;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import jcuda.driver.JCudaDriver;
 import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.BeforeEachCallback;
@@ -54,7 +55,7 @@ final class FakeGpu implements BeforeEachCallback, AfterEachCallback {
         Path library = folder().resolve("libcuda.so.1");
         if (!Files.exists(library)) {
             String message = library + " is not there: it needs GNU make and g++ on Linux";
-            if (Boolean.getBoolean("kernels.required")) {
+            if (List.of("true", "compiler").contains(System.getProperty("kernels.required", ""))) {
                 fail(message);
             }
             abort(message);
