@@ -1,4 +1,6 @@
 // Calls that fail on request, and what can be asked.
+#include <dlfcn.h>
+
 #include <cstring>
 
 #include "fake_gpu_case.h"
@@ -195,9 +197,23 @@ static void test_counts(check::Cases& cases) {
     });
 }
 
+static void test_unsupported(check::Cases& cases) {
+    for (const char* const name : {"cuCtxCreate_v2", "cuGraphLaunch", "cuLaunchHostFunc", "cuMemAllocAsync",
+                 "cuMemFreeAsync", "cuMemHostGetDevicePointer_v2", "cuModuleGetGlobal_v2", "cuPointerGetAttribute"}) {
+        run(cases, name + std::string(" is not modelled"), {name + std::string(": is not among the functions"), "", {}},
+                [=] {
+                    const auto function = reinterpret_cast<int (*)(void*, void*)>(dlsym(RTLD_DEFAULT, name));
+                    check::require(function != nullptr, "it is not there");
+                    FAILS(801, function(nullptr, nullptr));
+                    return "";
+                });
+    }
+}
+
 void test_control(check::Cases& cases) {
     test_failing(cases);
     test_counts(cases);
+    test_unsupported(cases);
 }
 
 }  // namespace fake_gpu
