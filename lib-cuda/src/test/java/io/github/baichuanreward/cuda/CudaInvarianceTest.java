@@ -40,14 +40,6 @@ class CudaInvarianceTest {
         assertThat(differences(GemmChoice.kernels())).isZero();
     }
 
-    /** On a cuBLAS like that, blocks help no more: a row of a batch has another place in them. */
-    @Test
-    void onlyOwnProductsKeepThemWhereTheyDependOnTheRowsPlace() throws IOException {
-        FakeGpu.productOrder(2);
-        assertThat(differences(GemmChoice.kernels())).isZero();
-        assertThat(differences(new GemmChoice(true, 128, 128))).isPositive();
-    }
-
     @Test
     void asManyRowsAsThereAreDoNot() throws IOException {
         assertThat(differences(new GemmChoice(true, 0, 0))).isPositive();

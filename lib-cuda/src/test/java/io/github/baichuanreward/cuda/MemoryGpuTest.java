@@ -76,7 +76,9 @@ class MemoryGpuTest {
                         .hasMessageContaining("CUDA_ERROR_OUT_OF_MEMORY");
                 assertThat(backend.score(SHORT)).containsExactly(expected);
             }
-            assertThat(backend.score(large)[0]).isFinite();
+            if (!Gpu.isFake()) { // whose attention takes minutes for so many tokens
+                assertThat(backend.score(large)[0]).isFinite();
+            }
             assertThat(backend.score(SHORT)).containsExactly(expected);
         }
     }
