@@ -176,18 +176,29 @@ final class CudaBackend implements Backend {
         long needed = plan.weights() + plan.activations() + MemoryPlan.LATE_RESERVE;
         if (needed > free) {
             throw new BackendException(
-                    "cuda: %s: %s, but of its %s only %s are free now; end what else uses it, or %s"
+                    "cuda: %s: %s, but of its %s only %s are free now; end what else uses it%s, or %s"
                             .formatted(
                                     device.properties().label(),
                                     plan.numbers(),
                                     MemoryPlan.gib(device.properties().bytes()),
                                     MemoryPlan.gib(free),
+                                    another(plan.total()),
                                     plan.remedy(
                                             free
                                                     + plan.workspace()
                                                     + MemoryPlan.RESERVE
                                                     - MemoryPlan.LATE_RESERVE)));
         }
+    }
+
+    /** Whether others use that one, too, would only show when it is taken into use. */
+    private String another(long bytes) {
+        CudaDevice.Properties other =
+                DeviceChoice.of(List.of()).otherThan(device.properties(), bytes);
+        return other == null
+                ? ""
+                : ", or use %s (--devices %d, or LoadOptions.withDevices)"
+                        .formatted(other.label(), other.ordinal());
     }
 
     @Override

@@ -77,6 +77,16 @@ record DeviceChoice(List<Properties> devices, @Nullable String problem) {
                 .orElseThrow();
     }
 
+    /** The first other device whose memory holds so many bytes, or null. */
+    @Nullable Properties otherThan(Properties device, long needed) {
+        for (Properties other : devices) {
+            if (other.ordinal() != device.ordinal() && other.bytes() >= needed) {
+                return other;
+            }
+        }
+        return null;
+    }
+
     /** Whether a device can run the kernels. */
     static DeviceChoice usable(Properties device) {
         if (device.driver() < KernelImages.OLDEST_DRIVER) {

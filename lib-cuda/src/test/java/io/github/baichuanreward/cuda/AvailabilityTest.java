@@ -226,6 +226,44 @@ class AvailabilityTest {
         assertThat(lines.get(4)).as("no silent run on the CPU").startsWith("refused: cuda: ");
     }
 
+    /** Fills device 0, then loads. */
+    static final class FullDevice {
+        private FullDevice() {}
+
+        public static void main(String[] args) throws IOException {
+            BaichuanWeights weights = BaichuanWeights.open(Path.of(args[0]));
+            BackendRequest request =
+                    new BackendRequest(weights, Precision.AUTO, List.of(), 100_000, 1);
+            CudaDevice device = CudaDevice.open(DeviceChoice.of(List.of(0)).device(0));
+            device.within(() -> fill(device));
+            try {
+                CudaBackend.open(request, GemmChoice.kernels()).close();
+            } catch (BackendException e) {
+                System.out.println(e.getMessage());
+            } finally {
+                device.close();
+            }
+        }
+
+        private static DeviceBuffer fill(CudaDevice device) {
+            long bytes = device.freeBytes() - (100 << 20);
+            return DeviceBuffer.allocate(device.cuda(), device.resources(), bytes, "a test");
+        }
+    }
+
+    @Test
+    void aFullDeviceIsAnErrorThatNamesAnother() throws Exception {
+        FakeGpu.require();
+        String full = "only 0.10 GiB are free now; end what else uses it, or ";
+        String another =
+                "use device 1 (Fake GPU 9.0) (--devices 1, or LoadOptions.withDevices), or ";
+
+        assertThat(run(FullDevice.class, Map.of("FAKE_GPU_DEVICES", "2")).get(0))
+                .startsWith("cuda: device 0 (Fake GPU 9.0): ")
+                .contains(full + another);
+        assertThat(run(FullDevice.class, Map.of()).get(0)).contains(full).doesNotContain(another);
+    }
+
     private String image(Map<String, String> environment) throws Exception {
         String line = run(environment).get(4);
         assertThat(line).startsWith("scored ");
@@ -233,10 +271,15 @@ class AvailabilityTest {
     }
 
     private List<String> run(Map<String, String> environment, String... options) throws Exception {
+        return run(Program.class, environment, options);
+    }
+
+    private List<String> run(Class<?> program, Map<String, String> environment, String... options)
+            throws Exception {
         List<String> all = new ArrayList<>(List.of(options));
         all.add("-Djava.io.tmpdir=" + directory.resolve("temporary"));
         ProcessBuilder builder =
-                JavaProcess.of(all, Program.class, directory.resolve("model").toString());
+                JavaProcess.of(all, program, directory.resolve("model").toString());
         builder.environment().putAll(environment);
         builder.redirectError(directory.resolve("errors").toFile());
         Process process = builder.start();

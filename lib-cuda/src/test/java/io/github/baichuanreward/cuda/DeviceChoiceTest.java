@@ -25,6 +25,15 @@ class DeviceChoiceTest {
         assertThat(choice.device(200L << 30).ordinal()).as("the largest").isEqualTo(2);
     }
 
+    @Test
+    void anotherThatHoldsTheModelIsKnown() {
+        List<Properties> devices = List.of(device(0, 80), device(1, 8), device(2, 24));
+        DeviceChoice choice = new DeviceChoice(devices, null);
+
+        assertThat(choice.otherThan(devices.get(0), 20L << 30)).isEqualTo(devices.get(2));
+        assertThat(choice.otherThan(devices.get(0), 30L << 30)).isNull();
+    }
+
     private static Properties device(int ordinal, long gib) {
         return new Properties(ordinal, "Test GPU", 9, 0, gib << 30, 13_000);
     }
