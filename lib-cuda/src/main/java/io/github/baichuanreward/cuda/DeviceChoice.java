@@ -1,5 +1,6 @@
 package io.github.baichuanreward.cuda;
 
+import io.github.baichuanreward.backend.BackendException;
 import io.github.baichuanreward.cuda.CudaDevice.Properties;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -21,7 +22,7 @@ record DeviceChoice(List<Properties> devices, @Nullable String problem) {
      * Looks.
      *
      * @param wanted device numbers; empty for all that can be used
-     * @throws io.github.baichuanreward.backend.BackendException if the driver fails
+     * @throws BackendException if the driver fails
      */
     static DeviceChoice of(List<Integer> wanted) {
         String missing = CudaLibraries.driver().problem();
@@ -50,17 +51,25 @@ record DeviceChoice(List<Properties> devices, @Nullable String problem) {
         return usable(CudaDevice.properties(ordinal));
     }
 
+    /** One that cannot even be asked does not hide the others. */
     private static DeviceChoice allUsable(int count) {
-        DeviceChoice first = none(driverProblem(NO_DEVICE));
         List<Properties> usable = new ArrayList<>();
+        List<String> problems = new ArrayList<>();
         for (int ordinal = 0; ordinal < count; ordinal++) {
-            DeviceChoice choice = usable(CudaDevice.properties(ordinal));
-            usable.addAll(choice.devices());
-            if (ordinal == 0) {
-                first = choice;
+            try {
+                DeviceChoice choice = usable(CudaDevice.properties(ordinal));
+                usable.addAll(choice.devices());
+                if (choice.problem() != null) {
+                    problems.add(choice.problem());
+                }
+            } catch (BackendException e) {
+                problems.add(String.valueOf(e.getMessage()).replaceFirst("^cuda: ", ""));
             }
         }
-        return usable.isEmpty() ? first : new DeviceChoice(List.copyOf(usable), null);
+        if (!usable.isEmpty()) {
+            return new DeviceChoice(List.copyOf(usable), null);
+        }
+        return none(problems.isEmpty() ? driverProblem(NO_DEVICE) : problems.get(0));
     }
 
     /**

@@ -264,6 +264,35 @@ class AvailabilityTest {
         assertThat(run(FullDevice.class, Map.of()).get(0)).contains(full).doesNotContain(another);
     }
 
+    /** Lets each call fail by which devices are looked at. */
+    static final class FailingDevices {
+        private FailingDevices() {}
+
+        public static void main(String[] args) {
+            CudaLibraries.driver();
+            CudaDevice.initialize();
+            for (int k = 1; k == 1 || FakeGpu.calls() >= k - 1; k++) {
+                FakeGpu.failCall(k);
+                try {
+                    DeviceChoice choice = DeviceChoice.of(List.of());
+                    System.out.println(
+                            choice.devices().stream().map(CudaDevice.Properties::ordinal).toList());
+                } catch (BackendException e) {
+                    System.out.println(e.getMessage());
+                }
+            }
+            FakeGpu.failCall(0);
+        }
+    }
+
+    @Test
+    void aDeviceThatCannotBeAskedDoesNotHideOthers() throws Exception {
+        FakeGpu.require();
+
+        assertThat(run(FailingDevices.class, Map.of("FAKE_GPU_DEVICES", "2")))
+                .contains("[0]", "[1]", "[0, 1]");
+    }
+
     private String image(Map<String, String> environment) throws Exception {
         String line = run(environment).get(4);
         assertThat(line).startsWith("scored ");
