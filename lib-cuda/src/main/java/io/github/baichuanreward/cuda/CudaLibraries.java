@@ -37,6 +37,8 @@ final class CudaLibraries {
     /** Those that JCuda has natives for. */
     private static final Set<String> PLATFORMS = Set.of(LINUX, "Windows amd64");
 
+    private static final int OLDEST_CUBLAS = 12;
+
     private static final Logger LOG = LoggerFactory.getLogger(CudaLibraries.class);
 
     private static @Nullable Answer driver;
@@ -160,9 +162,13 @@ final class CudaLibraries {
 
     private static @Nullable String loadCublas(NativeFolder folder, CublasPlaces places)
             throws IOException {
+        int driver = driverMajor();
+        if (driver < OLDEST_CUBLAS) {
+            return "cuBLAS of CUDA %d wants driver 525 or newer, and this one is of CUDA %d; install a newer driver"
+                    .formatted(OLDEST_CUBLAS, driver);
+        }
         Path file = unpack(folder, "JCublas2");
         Found found = new Found(Path.of(CublasPlaces.library(12)), 12);
-        int driver = driverMajor();
         if (file != null) {
             CublasLoader loader = new CublasLoader(own(file), folder, driver);
             Found loaded = loader.load(places);

@@ -180,6 +180,23 @@ class CublasLoaderTest {
     }
 
     @Test
+    void aDriverThatIsOlderThanAnyCublasIsSaidBeforeOneIsLookedFor() throws Exception {
+        Map<String, String> environment =
+                Map.of("FAKE_GPU_DRIVER", "11080", LIBRARIES, text(folderOf(TWELVE)));
+        String problem =
+                "cuBLAS of CUDA 12 wants driver 525 or newer, and this one is of CUDA 11; install a"
+                        + " newer driver";
+        List<String> lines = run(environment);
+
+        assertThat(lines.get(0)).isEqualTo("problem: " + problem);
+        assertThat(lines.get(1)).contains("] on cuda: ").contains("own products");
+        assertThat(errors())
+                .containsOnlyOnce("own products, which are slower than cuBLAS's: " + problem);
+        assertThat(run(environment, folderOf(TWELVE)).get(1))
+                .isEqualTo("refused: cuda: " + problem);
+    }
+
+    @Test
     void nothingFoundTellsWhereItWasLookedFor() throws Exception {
         List<String> lines = run(Map.of());
 
