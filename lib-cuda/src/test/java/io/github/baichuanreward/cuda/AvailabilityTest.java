@@ -293,6 +293,35 @@ class AvailabilityTest {
                 .contains("[0]", "[1]", "[0, 1]");
     }
 
+    /** Asks, makes the temporary folder, and asks again. */
+    static final class NoTemporaryFolder {
+        private NoTemporaryFolder() {}
+
+        public static void main(String[] args) throws IOException {
+            System.out.println(CudaLibraries.driver().problem());
+            Files.createDirectory(Path.of(System.getProperty(NativeFolder.TEMPORARY)));
+            System.out.println(CudaLibraries.cublas((Path) null).problem());
+        }
+    }
+
+    @Test
+    void aTemporaryFolderThatIsMissingCanBeMade() throws Exception {
+        FakeGpu.require();
+        Path temporary = directory.resolve("temporary");
+        Files.delete(temporary);
+
+        assertThat(run(NoTemporaryFolder.class, Map.of()))
+                .satisfiesExactly(
+                        first ->
+                                assertThat(first)
+                                        .startsWith(
+                                                "JCuda's natives cannot be unpacked into "
+                                                        + temporary)
+                                        .endsWith(
+                                                "set -Djava.io.tmpdir to a folder that can be written"),
+                        second -> assertThat(second).isEqualTo("null"));
+    }
+
     private String image(Map<String, String> environment) throws Exception {
         String line = run(environment).get(4);
         assertThat(line).startsWith("scored ");
