@@ -1,7 +1,6 @@
 package io.github.baichuanreward.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import io.github.baichuanreward.JavaProcess;
 import io.github.baichuanreward.TinyModel;
@@ -112,18 +111,9 @@ class AvailabilityTest {
                 .matches("cuda ABSENT: JCuda cannot be loaded: .*libcuda.so.1: file too short");
     }
 
-    /** Else these would find what the system has. */
-    private static void requireNoDriver() {
-        for (String folder : List.of("/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib")) {
-            assumeFalse(
-                    Files.exists(Path.of(folder, "libcuda.so.1")),
-                    "this computer has a driver in " + folder);
-        }
-    }
-
     @Test
     void withoutADriver() throws Exception {
-        requireNoDriver();
+        SystemLibraries.requireNone("libcuda.so");
         List<String> lines = run(Map.of(LIBRARIES, ""));
         String reason =
                 "no NVIDIA driver (libcuda.so.1) is installed; to use an NVIDIA GPU, install driver"
@@ -168,7 +158,7 @@ class AvailabilityTest {
     @Test
     void withoutCublas() throws Exception {
         FakeGpu.require();
-        requireNoDriver(); // nor, most likely, CUDA
+        SystemLibraries.requireNone("libcublas.so");
         Path alone = Files.createDirectory(directory.resolve("alone"));
         Files.copy(FakeGpu.folder().resolve("libcuda.so.1"), alone.resolve("libcuda.so.1"));
         Map<String, String> environment = Map.of(LIBRARIES, alone.toString());

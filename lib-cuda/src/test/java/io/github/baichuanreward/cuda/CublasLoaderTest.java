@@ -39,6 +39,7 @@ class CublasLoaderTest {
     @BeforeEach
     void writeModel() throws IOException {
         FakeGpu.require();
+        SystemLibraries.requireNone("libcublas.so");
         directory = directory.toRealPath();
         root = Files.createDirectory(directory.resolve("root"));
         new TinyModel(1).write(Files.createDirectory(directory.resolve("model")));
