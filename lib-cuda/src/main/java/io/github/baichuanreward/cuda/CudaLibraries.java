@@ -289,11 +289,16 @@ final class CudaLibraries {
         if (isMissing) {
             return missing;
         }
-        String remedy =
-                sentence.contains("failed to map segment") // a file system that runs no programs
-                        ? "; set -D%s to a folder whose files may be run"
-                                .formatted(NativeFolder.TEMPORARY)
-                        : "";
+        String remedy = "";
+        if (sentence.contains("failed to map segment")) { // a file system that runs no programs
+            remedy =
+                    "; set -D%s to a folder whose files may be run"
+                            .formatted(NativeFolder.TEMPORARY);
+        } else if (sentence.contains("in java.library.path")) { // nor in a jar
+            remedy =
+                    "; add org.jcuda:jcuda-natives and org.jcuda:jcublas-natives of this platform"
+                            + " (classifier linux-x86_64 or windows-x86_64)";
+        }
         return "JCuda cannot be loaded: " + sentence + remedy;
     }
 }

@@ -81,9 +81,25 @@ class AvailabilityTest {
 
     @Test
     void withoutJCuda() throws Exception {
+        assertThat(firstLineWithout("jcuda-", "jcublas-"))
+                .matches(
+                        "cuda ABSENT: JCuda's classes are not there \\(jcuda/.*\\); add"
+                                + " org.jcuda:jcuda and org.jcuda:jcublas");
+    }
+
+    @Test
+    void withoutTheNativesOfJCuda() throws Exception {
+        assertThat(firstLineWithout("jcuda-natives-", "jcublas-natives-"))
+                .startsWith("cuda ABSENT: JCuda cannot be loaded: ")
+                .endsWith(
+                        "; add org.jcuda:jcuda-natives and org.jcuda:jcublas-natives of this platform"
+                                + " (classifier linux-x86_64 or windows-x86_64)");
+    }
+
+    private String firstLineWithout(String... jars) throws Exception {
         String classPath =
                 Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
-                        .filter(jar -> !jar.contains("jcuda-") && !jar.contains("jcublas-"))
+                        .filter(entry -> Arrays.stream(jars).noneMatch(entry::contains))
                         .collect(Collectors.joining(File.pathSeparator));
         List<String> options = List.of("-Djava.io.tmpdir=" + directory.resolve("temporary"));
         Process process =
@@ -95,11 +111,7 @@ class AvailabilityTest {
                         .redirectError(directory.resolve("errors").toFile())
                         .start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-
-        assertThat(output.lines().findFirst().orElse(errors()))
-                .matches(
-                        "cuda ABSENT: JCuda's classes are not there \\(jcuda/.*\\); add"
-                                + " org.jcuda:jcuda and org.jcuda:jcublas");
+        return output.lines().findFirst().orElse(errors());
     }
 
     @Test
