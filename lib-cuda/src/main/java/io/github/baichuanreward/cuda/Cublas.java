@@ -1,5 +1,7 @@
 package io.github.baichuanreward.cuda;
 
+import io.github.baichuanreward.backend.BackendException;
+import java.nio.file.Path;
 import java.util.function.ToIntFunction;
 import jcuda.jcublas.JCublas2;
 import jcuda.jcublas.cublasHandle;
@@ -46,8 +48,18 @@ final class Cublas {
         version = "%d.%d".formatted(number[0] / 10_000, number[0] / 100 % 100);
     }
 
-    /** Opens it on a device whose context is current. */
+    /**
+     * Opens it on a device whose context is current: the one that the process has, or the first of
+     * the usual places.
+     *
+     * @throws BackendException if there is none, or if it refuses
+     */
     static Cublas open(CudaDevice device) {
+        // JCuda's class would look for it by itself, and if that failed once, never again.
+        String problem = CudaLibraries.cublas((Path) null).problem();
+        if (problem != null) {
+            throw new BackendException("cuda: " + problem);
+        }
         return new Cublas(device);
     }
 

@@ -70,6 +70,15 @@ class CublasLoaderTest {
         }
     }
 
+    /** JCuda's class must never look for cuBLAS by itself, whoever asks for products. */
+    @Test
+    void productsThatAreChosenFindItToo() throws Exception {
+        Map<String, String> thirteen = Map.of(LIBRARIES, text(folderOf(THIRTEEN)));
+        assertThat(run(thirteen, null, CublasPrograms.Chosen.class).get(0)).contains("cuBLAS 13.");
+        assertThat(run(Map.of(), null, CublasPrograms.Chosen.class).get(0))
+                .startsWith("refused: cuda: cuBLAS is not found by the dynamic loader");
+    }
+
     @Test
     void itHasAllThatIsWantedAtOnce() throws Exception {
         Map<String, String> environment =

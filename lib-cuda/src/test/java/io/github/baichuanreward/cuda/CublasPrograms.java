@@ -62,6 +62,22 @@ final class CublasPrograms {
         }
     }
 
+    /** Opens a model whose products were chosen without a look at what is there. */
+    static final class Chosen {
+        private Chosen() {}
+
+        public static void main(String[] args) throws IOException {
+            BaichuanWeights weights = BaichuanWeights.open(Path.of(args[0]));
+            BackendRequest request =
+                    new BackendRequest(weights, Precision.AUTO, List.of(), 64, 1, null);
+            try (Backend backend = CudaBackend.open(request, GemmChoice.cublasInBlocks())) {
+                System.out.println(backend.description());
+            } catch (BackendException e) {
+                System.out.println("refused: " + e.getMessage());
+            }
+        }
+    }
+
     /** Calls what the fake libcublas.so.13 does not have. */
     static final class MissingFunction {
         private MissingFunction() {}
