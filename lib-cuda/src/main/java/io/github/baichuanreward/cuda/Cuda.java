@@ -65,6 +65,11 @@ final class Cuda {
         return new BackendException("cuda: %s: %s: %s; %s".formatted(device, call, error, remedy));
     }
 
+    /** What a failure says, for messages that name the backend themselves. */
+    static String reason(BackendException failure) {
+        return String.valueOf(failure.getMessage()).replaceFirst("^cuda: ", "");
+    }
+
     /** How the driver calls an error. */
     static String errorName(int code) {
         return CUresult.stringFor(code);

@@ -208,7 +208,8 @@ final class CudaBackend implements Backend {
         }
         if (failure != null) {
             throw new BackendException(
-                    "cuda: this backend has failed before; close the model, and load it again",
+                    "cuda: this backend has failed before, and is to be closed: "
+                            + Cuda.reason(failure),
                     failure);
         }
         // Outside what counts as a failure: without memory for a long sequence the device is as

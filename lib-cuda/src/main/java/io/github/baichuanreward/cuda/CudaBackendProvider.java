@@ -33,7 +33,7 @@ public final class CudaBackendProvider implements BackendProvider {
         try {
             return suitability(request, no);
         } catch (BackendException e) {
-            return suitability(no, e);
+            return new Suitability(no, Cuda.reason(e));
         }
     }
 
@@ -52,7 +52,7 @@ public final class CudaBackendProvider implements BackendProvider {
         try {
             gemm = GemmChoice.choose(request.cudaLibraries());
         } catch (BackendException e) {
-            return suitability(Fit.REFUSED, e);
+            return new Suitability(Fit.REFUSED, Cuda.reason(e));
         }
         MemoryPlan plan = CudaBackend.plan(request, gemm);
         Properties device = choice.device(plan.total());
@@ -67,9 +67,5 @@ public final class CudaBackendProvider implements BackendProvider {
                                         plan.numbers()))
                 : new Suitability(
                         Fit.TOO_SMALL, "%s is too small: %s".formatted(device.label(), problem));
-    }
-
-    private static Suitability suitability(Fit fit, BackendException e) {
-        return new Suitability(fit, String.valueOf(e.getMessage()).replaceFirst("^cuda: ", ""));
     }
 }

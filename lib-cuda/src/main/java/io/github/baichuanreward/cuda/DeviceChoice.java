@@ -63,7 +63,7 @@ record DeviceChoice(List<Properties> devices, @Nullable String problem) {
                     problems.add(choice.problem());
                 }
             } catch (BackendException e) {
-                problems.add(String.valueOf(e.getMessage()).replaceFirst("^cuda: ", ""));
+                problems.add(Cuda.reason(e));
             }
         }
         if (!usable.isEmpty()) {

@@ -306,8 +306,9 @@ class CudaLimitsTest {
             assertThatThrownBy(() -> backend.score(batch)).isInstanceOf(BackendException.class);
             assertThatThrownBy(() -> backend.score(batch))
                     .isInstanceOf(BackendException.class)
-                    .hasMessage(
-                            "cuda: this backend has failed before; close the model, and load it"
+                    .hasMessageMatching(
+                            "cuda: this backend has failed before, and is to be closed: device 0"
+                                    + " \\(Fake GPU 9.0\\): \\w+.*: CUDA_ERROR_UNKNOWN; load the model"
                                     + " again");
         }
         try (Backend backend = CudaBackend.open(request, GEMM)) {

@@ -72,7 +72,9 @@ class DeviceFaultTest {
         assertThat(lines).hasSize(5);
         assertThat(lines.get(0)).startsWith("scored ");
         assertThat(lines.get(1)).matches(FAULT.formatted("cuStreamSynchronize", RESTART));
-        assertThat(lines.get(2)).startsWith("cuda: this backend has failed before; ");
+        assertThat(lines.get(2))
+                .startsWith("cuda: this backend has failed before, and is to be closed: device 0 ")
+                .matches(".*" + RESTART);
         assertThat(lines.get(3)).isEqualTo("closed");
         assertThat(lines.get(4)).matches(FAULT.formatted("cuDevicePrimaryCtxRetain", RESTART));
     }
