@@ -7,12 +7,12 @@ import io.github.baichuanreward.batch.PackedBatch;
 import io.github.baichuanreward.model.BaichuanConfig;
 import io.github.baichuanreward.model.RandomModel;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Random;
 
 /**
@@ -20,7 +20,7 @@ import java.util.Random;
  * products alone, milliseconds by kernel and product, memory. Prints Markdown.
  *
  * <p>Arguments: SHAPE (a name of {@link ModelShape#named}), LENGTHS (such as {@code 128,512}),
- * SECONDS for each figure.
+ * SECONDS for each figure, and, where it is not in the usual places, the folder of cuBLAS.
  */
 final class GpuMeasurements {
 
@@ -37,10 +37,13 @@ final class GpuMeasurements {
     }
 
     public static void main(String[] arguments) throws IOException {
-        if (arguments.length != 3) {
-            throw new IllegalArgumentException("needed: SHAPE LENGTHS SECONDS");
+        ModelShape shape = arguments.length < 3 ? null : ModelShape.named().get(arguments[0]);
+        if (shape == null || arguments.length > 4) {
+            throw new IllegalArgumentException(
+                    "needed: SHAPE LENGTHS SECONDS [CUDA_LIBRARIES]; shapes are "
+                            + ModelShape.named().keySet());
         }
-        ModelShape shape = Objects.requireNonNull(ModelShape.named().get(arguments[0]));
+        Path libraries = arguments.length == 4 ? Path.of(arguments[3]) : null;
         BaichuanConfig config =
                 new BaichuanConfig(
                         shape.vocabulary(),
@@ -52,7 +55,8 @@ final class GpuMeasurements {
                         1e-6f);
         try (RandomModel model = RandomModel.make(config, 1)) {
             BackendRequest request =
-                    new BackendRequest(model.weights(), Precision.BFLOAT16, List.of(), 0, 0);
+                    new BackendRequest(
+                            model.weights(), Precision.BFLOAT16, List.of(), 0, 0, libraries);
             long before = free();
             long began = System.nanoTime();
             try (CudaBackend backend = CudaBackend.open(request)) {
@@ -67,7 +71,7 @@ final class GpuMeasurements {
                         loading,
                         bytes / 1e9 / loading,
                         (before - backend.device().within(backend.device()::freeBytes)) / 1e9,
-                        CudaBackend.plan(request, GemmChoice.choose(null)).total() / 1e9);
+                        CudaBackend.plan(request, GemmChoice.choose(libraries)).total() / 1e9);
                 double wanted = Double.parseDouble(arguments[2]);
                 new GpuMeasurements(backend, config, wanted).report(arguments[1]);
             }
