@@ -17,7 +17,7 @@ public interface BackendProvider {
         ABSENT,
         /** There is a device, but it is too small for this model. */
         TOO_SMALL,
-        /** There is a device, but a wish that only concerns this backend cannot be met. */
+        /** A wish that only concerns this backend, such as one for devices, cannot be met. */
         REFUSED
     }
 

@@ -26,11 +26,6 @@ final class Kernels implements Launchers.Queue {
 
     private static final int ALL_PERCENT = 100;
 
-    /** The driver's compiler of PTX is a library of its own, which containers may lack. */
-    private static final int JIT_COMPILER_NOT_FOUND = 221;
-
-    private static final int JIT_COMPILATION_DISABLED = 223;
-
     private final CudaDevice device;
     private final String image;
     private final Map<Kernel, CUfunction> functions = new EnumMap<>(Kernel.class);
@@ -102,8 +97,9 @@ final class Kernels implements Launchers.Queue {
                 || code == CUresult.CUDA_ERROR_NO_BINARY_FOR_GPU
                 || code == CUresult.CUDA_ERROR_INVALID_PTX
                 || code == CUresult.CUDA_ERROR_UNSUPPORTED_PTX_VERSION
-                || code == JIT_COMPILER_NOT_FOUND
-                || code == JIT_COMPILATION_DISABLED;
+                // The driver's compiler of PTX is a library of its own, which containers may lack.
+                || code == CUresult.CUDA_ERROR_JIT_COMPILER_NOT_FOUND
+                || code == CUresult.CUDA_ERROR_JIT_COMPILATION_DISABLED;
     }
 
     private void find(CUmodule module, String dtype) {

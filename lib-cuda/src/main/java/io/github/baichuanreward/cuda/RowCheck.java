@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  * reward's bits rest on that, and NVIDIA promises only that the same call gives the same bits.
  *
  * <p>A block whose rows are all the same is multiplied with the weights of a layer; then all rows
- * of the result must be. For Baichuan-13B that is 30 ms of copying and comparing.
+ * of the result must be. For Baichuan-13B 162 MB of results come back and are compared.
  */
 final class RowCheck {
 
@@ -117,10 +117,8 @@ final class RowCheck {
         ByteBuffer expected = null;
         for (int first = 0; first < rows; first += most) {
             int count = Math.min(most, rows - first);
-            device.download(
-                    host,
-                    y.view((long) first * rowBytes, (long) count * rowBytes),
-                    (long) count * rowBytes);
+            long bytes = (long) count * rowBytes;
+            device.download(host, y.view((long) first * rowBytes, bytes), bytes);
             device.awaitCompute();
             for (int row = 0; row < count; row++) {
                 ByteBuffer found = host.bytes().slice(row * rowBytes, rowBytes);
