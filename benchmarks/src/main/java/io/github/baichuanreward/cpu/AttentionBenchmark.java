@@ -1,5 +1,6 @@
 package io.github.baichuanreward.cpu;
 
+import io.github.baichuanreward.batch.Segment;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
@@ -60,6 +61,7 @@ public class AttentionBenchmark {
     private float[] qkv;
     private float[] context;
     private float[] slopes;
+    private List<Segment> segments = List.of();
     private int[] starts;
 
     /** Draws the numbers and checks the result. */
@@ -75,6 +77,7 @@ public class AttentionBenchmark {
         for (int head = 0; head < heads; head++) {
             slopes[head] = (float) Math.pow(2, -8.0 * (head + 1) / heads);
         }
+        segments = List.of(Segment.of(0, tokens));
         starts = new int[] {0, tokens};
         context = new float[tokens * hidden];
         workers = Products.workers(threads);
@@ -84,7 +87,7 @@ public class AttentionBenchmark {
 
         float[] expected = new float[context.length];
         try (MatMul other = products.other().open(workers, List.of())) {
-            attention(other).run(expected, qkv, slopes, starts, starts);
+            attention(other).run(expected, qkv, slopes, segments, starts);
         }
         Difference.require(context, expected, TOLERANCE);
     }
@@ -98,7 +101,7 @@ public class AttentionBenchmark {
     /** Computes it, as the first of the workers does that lead a forward pass. */
     @Benchmark
     public float[] attend() {
-        attention.run(context, qkv, slopes, starts, starts);
+        attention.run(context, qkv, slopes, segments, starts);
         return context;
     }
 

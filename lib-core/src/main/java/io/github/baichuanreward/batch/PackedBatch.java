@@ -4,26 +4,28 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Some sequences of token ids, one behind the other, without padding.
+ * Some sequences of token ids, one behind the other, without padding; what several of them begin
+ * with is there once.
  *
- * <p>A backend reads {@link #tokens} and {@link #starts}; {@link #scatter} brings its rewards back
- * to the places that the sequences had in the list they came from. Immutable as long as nobody
- * writes to the arrays that it hands out, which are not copies.
+ * <p>A backend reads {@link #tokens} and {@link #segments} and gives a reward for every scored
+ * segment; {@link #scatter} brings them to the places that the sequences had in the list they came
+ * from. Immutable as long as nobody writes to the arrays that it hands out, which are not copies.
  */
 public final class PackedBatch {
 
     private final int[] tokens;
-    private final int[] starts;
+    private final List<Segment> segments;
     private final int[] order;
 
-    private PackedBatch(int[] tokens, int[] starts, int[] order) {
+    private PackedBatch(int[] tokens, List<Segment> segments, int[] order) {
         this.tokens = tokens;
-        this.starts = starts;
+        this.segments = List.copyOf(segments);
         this.order = order;
     }
 
     /**
-     * Packs sequences in their order into batches of at most {@code tokenBudget} tokens.
+     * Packs sequences in their order into batches of at most {@code tokenBudget} tokens, each
+     * sequence for itself. {@link BatchPlanner} fills batches better and shares prefixes.
      *
      * @param sequences token ids, each with at least one; may be empty
      * @param tokenBudget most tokens of one batch; a longer sequence gets a batch of its own
@@ -32,46 +34,50 @@ public final class PackedBatch {
      *     index
      */
     public static List<PackedBatch> pack(List<int[]> sequences, int tokenBudget) {
-        if (tokenBudget < 1) {
-            throw new IllegalArgumentException("token budget is " + tokenBudget + "; at least 1");
-        }
+        requireBudget(tokenBudget);
         List<PackedBatch> batches = new ArrayList<>();
-        int first = 0;
-        long length = 0;
+        Builder batch = new Builder(sequences);
         for (int s = 0; s < sequences.size(); s++) {
             int next = sequences.get(s).length;
             if (next == 0) {
                 throw new IllegalArgumentException("sequence " + s + " is empty");
             }
-            if (s > first && length + next > tokenBudget) {
-                batches.add(of(sequences, first, s));
-                first = s;
-                length = 0;
+            if (batch.tokens > 0 && (long) batch.tokens + next > tokenBudget) {
+                batches.add(batch.build());
+                batch = new Builder(sequences);
             }
-            length += next;
+            batch.add(s);
         }
-        if (first < sequences.size()) {
-            batches.add(of(sequences, first, sequences.size()));
+        if (batch.tokens > 0) {
+            batches.add(batch.build());
         }
         return batches;
     }
 
-    /** All ids, {@code [tokens]}. */
+    static void requireBudget(int tokenBudget) {
+        if (tokenBudget < 1) {
+            throw new IllegalArgumentException("token budget is " + tokenBudget + "; at least 1");
+        }
+    }
+
+    /** All ids, {@code [tokens]}: one row each. */
     public int[] tokens() {
         return tokens;
     }
 
-    /**
-     * Where each sequence starts in {@link #tokens}, {@code [sequences + 1]}: sequence {@code s} is
-     * {@code starts[s] <= i < starts[s + 1]}.
-     */
-    public int[] starts() {
-        return starts;
+    /** Which rows belong together; in the order of their rows, which they cover. */
+    public List<Segment> segments() {
+        return segments;
     }
 
-    /** How many sequences there are. */
+    /** How many sequences there are, each of which ends in a scored segment. */
     public int sequences() {
         return order.length;
+    }
+
+    /** The place in the list they came from of each sequence, {@code [sequences]}. */
+    public int[] order() {
+        return order;
     }
 
     /**
@@ -86,18 +92,67 @@ public final class PackedBatch {
         }
     }
 
-    private static PackedBatch of(List<int[]> sequences, int first, int end) {
-        int[] starts = new int[end - first + 1];
-        int[] order = new int[end - first];
-        for (int s = first; s < end; s++) {
-            starts[s - first + 1] = starts[s - first] + sequences.get(s).length;
-            order[s - first] = s;
+    /** Puts segments one behind the other. */
+    static final class Builder {
+
+        private final List<int[]> sequences;
+        private final List<Segment> segments = new ArrayList<>();
+        private final List<Integer> members = new ArrayList<>();
+
+        /** Which sequence each segment's ids are from; a prefix's are its first member's. */
+        private final List<Integer> sources = new ArrayList<>();
+
+        private int tokens;
+
+        Builder(List<int[]> sequences) {
+            this.sequences = sequences;
         }
-        int[] tokens = new int[starts[end - first]];
-        for (int s = first; s < end; s++) {
-            int[] sequence = sequences.get(s);
-            System.arraycopy(sequence, 0, tokens, starts[s - first], sequence.length);
+
+        /** Tokens so far. */
+        int tokens() {
+            return tokens;
         }
-        return new PackedBatch(tokens, starts, order);
+
+        /** Adds a sequence that shares nothing. */
+        void add(int sequence) {
+            add(Segment.of(tokens, sequences.get(sequence).length), sequence);
+            members.add(sequence);
+        }
+
+        /**
+         * Adds sequences that begin with the same ids.
+         *
+         * @param prefix how many ids they share; fewer than any of them has
+         */
+        void add(int prefix, List<Integer> group) {
+            int prefixStart = tokens;
+            add(new Segment(prefixStart, prefix, 0, 0, false), group.get(0));
+            for (int sequence : group) {
+                int own = sequences.get(sequence).length - prefix;
+                add(new Segment(tokens, own, prefixStart, prefix, true), sequence);
+                members.add(sequence);
+            }
+        }
+
+        private void add(Segment segment, int source) {
+            segments.add(segment);
+            sources.add(source);
+            tokens = Math.addExact(tokens, segment.length());
+        }
+
+        PackedBatch build() {
+            int[] ids = new int[tokens];
+            for (int s = 0; s < segments.size(); s++) {
+                Segment segment = segments.get(s);
+                System.arraycopy(
+                        sequences.get(sources.get(s)),
+                        segment.prefixLength(),
+                        ids,
+                        segment.start(),
+                        segment.length());
+            }
+            return new PackedBatch(
+                    ids, segments, members.stream().mapToInt(Integer::intValue).toArray());
+        }
     }
 }

@@ -1,5 +1,7 @@
 package io.github.baichuanreward.cpu;
 
+import io.github.baichuanreward.batch.Segment;
+
 /**
  * The two products of attention on tiles of fixed size, for one head of one sequence at a time.
  *
@@ -21,10 +23,10 @@ interface AttentionProducts {
      * Takes the keys and values of one head.
      *
      * @param qkv {@code [tokens, 3 * hidden]}; read until the last product
-     * @param firstRow row of {@code qkv} where the sequence starts
-     * @param rows how many rows of the sequence are looked at, at least 1
+     * @param segment which rows of {@code qkv} are the sequence's
+     * @param rows how many rows of the sequence are looked at, a shared prefix included; at least 1
      */
-    void load(float[] qkv, int firstRow, int rows, int head);
+    void load(float[] qkv, Segment segment, int rows, int head);
 
     /**
      * Takes one tile of queries of the head and sequence that were loaded; mixes start anew.

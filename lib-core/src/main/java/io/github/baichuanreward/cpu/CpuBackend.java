@@ -5,6 +5,7 @@ import io.github.baichuanreward.backend.BackendException;
 import io.github.baichuanreward.backend.BackendRequest;
 import io.github.baichuanreward.backend.Precision;
 import io.github.baichuanreward.batch.PackedBatch;
+import io.github.baichuanreward.batch.Segment;
 import io.github.baichuanreward.checkpoint.CheckpointException;
 import io.github.baichuanreward.model.BaichuanConfig;
 import io.github.baichuanreward.model.BaichuanWeights;
@@ -131,17 +132,19 @@ final class CpuBackend implements Backend {
     }
 
     private float[] forward(PackedBatch batch) {
-        int[] starts = batch.starts();
-        int[] lastOnly = new int[starts.length];
-        for (int s = 0; s < starts.length; s++) {
-            lastOnly[s] = s;
+        List<Segment> segments = batch.segments();
+        int[] all = new int[segments.size() + 1];
+        int[] scored = new int[segments.size() + 1];
+        for (int s = 0; s < segments.size(); s++) {
+            all[s + 1] = segments.get(s).end();
+            scored[s + 1] = scored[s] + (segments.get(s).scored() ? 1 : 0);
         }
         Activations a = activationsFor(batch.tokens().length);
 
         embed(a.hidden, batch.tokens());
         for (int n = 0; n < layers.size(); n++) {
             boolean last = n == layers.size() - 1;
-            layers.get(n).forward(a, starts, last ? lastOnly : starts);
+            layers.get(n).forward(a, segments, last ? scored : all);
         }
         return rewards(a, batch.sequences());
     }

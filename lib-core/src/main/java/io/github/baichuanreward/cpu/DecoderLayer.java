@@ -1,8 +1,10 @@
 package io.github.baichuanreward.cpu;
 
+import io.github.baichuanreward.batch.Segment;
 import io.github.baichuanreward.checkpoint.CheckpointException;
 import io.github.baichuanreward.model.BaichuanConfig;
 import io.github.baichuanreward.model.BaichuanWeights;
+import java.util.List;
 
 /** One decoder layer on mapped weights. */
 final class DecoderLayer {
@@ -46,18 +48,17 @@ final class DecoderLayer {
      * Takes the residual stream through this layer.
      *
      * @param a {@code a.hidden} holds the rows of all tokens, and afterwards those that ask
-     * @param starts {@code [sequences + 1]}: first row of each sequence
-     * @param queryStarts {@code [sequences + 1]}: the last {@code queryStarts[s + 1] -
-     *     queryStarts[s]} rows of sequence {@code s} ask and go on, packed in that order; {@code
-     *     starts} itself where all rows go on
+     * @param segments which rows belong together
+     * @param queryStarts {@code [segments + 1]}: the last {@code queryStarts[s + 1] -
+     *     queryStarts[s]} rows of segment {@code s} ask and go on, packed in that order
      */
-    void forward(Activations a, int[] starts, int[] queryStarts) {
-        int tokens = starts[starts.length - 1];
+    void forward(Activations a, List<Segment> segments, int[] queryStarts) {
+        int tokens = segments.get(segments.size() - 1).end();
         int rows = queryStarts[queryStarts.length - 1];
         rmsNorm(a.normed, a.hidden, inputNorm, tokens); // [tokens, hidden]
         matMul.multiply(a.qkv, a.normed, qkvProj, tokens); // [tokens, 3 * hidden]
-        attention.run(a.context, a.qkv, slopes, starts, queryStarts); // [rows, hidden]
-        keepQueries(a.hidden, starts, queryStarts); // [rows, hidden]
+        attention.run(a.context, a.qkv, slopes, segments, queryStarts); // [rows, hidden]
+        keepQueries(a.hidden, segments, queryStarts); // [rows, hidden]
         matMul.multiplyAdd(a.hidden, a.context, outProj, rows);
         rmsNorm(a.normed, a.hidden, postNorm, rows); // [rows, hidden]
         matMul.multiplyGated(a.gated, a.normed, gateProj, upProj, rows); // [rows, intermediate]
@@ -74,19 +75,15 @@ final class DecoderLayer {
     /**
      * Moves the rows that go on to the front; rows only move forward, so none is overwritten early.
      */
-    private void keepQueries(float[] hidden, int[] starts, int[] queryStarts) {
-        if (queryStarts == starts) {
-            return; // all go on: in every layer but the last
-        }
+    private void keepQueries(float[] hidden, List<Segment> segments, int[] queryStarts) {
         int width = config.hidden();
-        for (int s = 0; s + 1 < starts.length; s++) {
+        for (int s = 0; s < segments.size(); s++) {
             int queries = queryStarts[s + 1] - queryStarts[s];
-            System.arraycopy(
-                    hidden,
-                    (starts[s + 1] - queries) * width,
-                    hidden,
-                    queryStarts[s] * width,
-                    queries * width);
+            int first = segments.get(s).end() - queries;
+            if (first > queryStarts[s]) { // else all so far go on: in every layer but the last
+                System.arraycopy(
+                        hidden, first * width, hidden, queryStarts[s] * width, queries * width);
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 package io.github.baichuanreward.cpu;
 
+import io.github.baichuanreward.batch.Segment;
 import io.github.baichuanreward.checkpoint.DType;
 import io.github.baichuanreward.cpu.OneDnn.Layout;
 import io.github.baichuanreward.cpu.OneDnn.Product;
@@ -31,7 +32,7 @@ final class OneDnnAttention implements AttentionProducts, AutoCloseable {
     private final float[] zeros;
 
     private float[] qkv = new float[0];
-    private int firstRow;
+    private Segment segment = Segment.of(0, 1);
     private int rows;
     private int head;
 
@@ -66,10 +67,10 @@ final class OneDnnAttention implements AttentionProducts, AutoCloseable {
     }
 
     @Override
-    public void load(float[] qkv, int firstRow, int rows, int head) {
+    public void load(float[] qkv, Segment segment, int rows, int head) {
         lane.enter();
         this.qkv = qkv;
-        this.firstRow = firstRow;
+        this.segment = segment;
         this.rows = rows;
         this.head = head;
         int whole = (rows + KEYS - 1) / KEYS * KEYS;
@@ -84,9 +85,9 @@ final class OneDnnAttention implements AttentionProducts, AutoCloseable {
 
     /** Rows of the loaded head, one after another. */
     private void copy(FloatBuffer to, int part, int first, int count) {
-        int at = (firstRow + first) * 3 * hidden + part + head * headDim;
+        int at = part + head * headDim;
         for (int row = 0; row < count; row++) {
-            to.put(row * headDim, qkv, at + row * 3 * hidden, headDim);
+            to.put(row * headDim, qkv, at + segment.row(first + row) * 3 * hidden, headDim);
         }
     }
 

@@ -1,5 +1,6 @@
 package io.github.baichuanreward.cpu;
 
+import io.github.baichuanreward.batch.Segment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -30,8 +31,14 @@ final class PanelProducts implements AttentionProducts {
     private final float[][] mixSums;
     private final float[] mixes;
 
+    /** Where the keys of a tile lie. */
+    private final int[] offsets = new int[KEYS];
+
+    /** {@code [QUERIES, headDim]}, the tile that was taken. */
+    private final float[] taken;
+
     private float[] qkv = new float[0];
-    private int firstRow;
+    private Segment segment = Segment.of(0, 1);
     private int rows;
     private int head;
     private int firstQuery;
@@ -41,12 +48,13 @@ final class PanelProducts implements AttentionProducts {
         this.hidden = hidden;
         this.mixSums = new float[Panel.BLOCK][headDim];
         this.mixes = new float[QUERIES * headDim];
+        this.taken = new float[QUERIES * headDim];
     }
 
     @Override
-    public void load(float[] qkv, int firstRow, int rows, int head) {
+    public void load(float[] qkv, Segment segment, int rows, int head) {
         this.qkv = qkv;
-        this.firstRow = firstRow;
+        this.segment = segment;
         this.rows = rows;
         this.head = head;
         for (int tile = 0; tile * KEYS < rows; tile++) {
@@ -60,12 +68,13 @@ final class PanelProducts implements AttentionProducts {
     }
 
     private void loadKeys(Panel panel, int first, int count) {
-        int stride = 3 * hidden;
-        int at = offset(first) + hidden;
+        for (int c = 0; c < count; c++) {
+            offsets[c] = offset(first + c) + hidden;
+        }
         for (int d = 0; d < headDim; d++) {
             float[] line = panel.line(d);
             for (int c = 0; c < count; c++) {
-                line[c] = qkv[at + c * stride + d];
+                line[c] = qkv[offsets[c] + d];
             }
             Arrays.fill(line, count, KEYS, 0);
         }
@@ -85,6 +94,9 @@ final class PanelProducts implements AttentionProducts {
     public void queries(int firstQuery) {
         this.firstQuery = firstQuery;
         Arrays.fill(mixes, 0);
+        for (int r = 0; r < queries(); r++) {
+            System.arraycopy(qkv, offset(firstQuery + r), taken, r * headDim, headDim);
+        }
     }
 
     @Override
@@ -93,8 +105,8 @@ final class PanelProducts implements AttentionProducts {
         int queries = queries();
         for (int r = 0; r < queries; r += Panel.BLOCK) {
             int block = Math.min(Panel.BLOCK, queries - r);
-            int at = offset(firstQuery + r);
-            keys.get(keyTile).multiply(scoreSums, qkv, at, 3 * hidden, block, width, headDim);
+            keys.get(keyTile)
+                    .multiply(scoreSums, taken, r * headDim, headDim, block, width, headDim);
             for (int b = 0; b < block; b++) {
                 System.arraycopy(scoreSums[b], 0, scores, (r + b) * KEYS, width);
             }
@@ -127,7 +139,7 @@ final class PanelProducts implements AttentionProducts {
 
     /** Where the query of a row of the sequence lies; its key and value are 1 and 2 hidden on. */
     private int offset(int row) {
-        return (firstRow + row) * 3 * hidden + head * headDim;
+        return segment.row(row) * 3 * hidden + head * headDim;
     }
 
     private int queries() {

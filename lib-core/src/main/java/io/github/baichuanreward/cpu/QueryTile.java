@@ -1,5 +1,6 @@
 package io.github.baichuanreward.cpu;
 
+import io.github.baichuanreward.batch.Segment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -43,8 +44,8 @@ final class QueryTile {
     }
 
     /** See {@link AttentionProducts#load}. */
-    void load(float[] qkv, int firstRow, int rows, int head) {
-        products.load(qkv, firstRow, rows, head);
+    void load(float[] qkv, Segment segment, int rows, int head) {
+        products.load(qkv, segment, rows, head);
     }
 
     /**

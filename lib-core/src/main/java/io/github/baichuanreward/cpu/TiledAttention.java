@@ -1,5 +1,6 @@
 package io.github.baichuanreward.cpu;
 
+import io.github.baichuanreward.batch.Segment;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -8,11 +9,12 @@ import java.util.function.Supplier;
 /**
  * {@link CpuOps#alibiAttention} of all heads and sequences of a batch, in tiles.
  *
- * <p>Tiles have one size and count from the start of each sequence, and a tile of queries is
- * computed whole where only some of its rows ask. A row's bits depend on the rows before it in its
- * own sequence and on nothing else: not on the batch, the number of threads or which rows ask. A
- * row that is not finite can reach rows before it that share its tile, where the plain loops would
- * keep them apart; the last row of the sequence is then not finite in either.
+ * <p>Tiles have one size and count from the start of each sequence, a shared prefix included, and a
+ * tile of queries is computed whole where only some of its rows ask. A row's bits depend on the
+ * rows before it in its own sequence and on nothing else: not on the batch, the number of threads,
+ * which rows ask or who shares its prefix. A row that is not finite can reach rows before it that
+ * share its tile, where the plain loops would keep them apart; the last row of the sequence is then
+ * not finite in either.
  *
  * <p>Holds for each thread a copy of one head's keys and values, {@code 8 * headDim} bytes a row of
  * the longest sequence seen, and 256 bytes a row of scores.
@@ -29,8 +31,8 @@ final class TiledAttention {
     private final int headDim;
     private final int hidden;
 
-    /** Tiles of queries of one head of one sequence; they share the loaded keys and values. */
-    private record Piece(int sequence, int head, int firstTile, int endTile) {
+    /** Tiles of queries of one head of one segment; they share the loaded keys and values. */
+    private record Piece(int segment, int head, int firstTile, int endTile) {
 
         /** In products of two tiles. */
         int cost() {
@@ -54,33 +56,48 @@ final class TiledAttention {
      * @param context {@code [queries, hidden]}
      * @param qkv {@code [tokens, 3 * hidden]}
      * @param slopes one for each head
-     * @param starts {@code [sequences + 1]}: first row of each sequence in {@code qkv}
-     * @param queryStarts {@code [sequences + 1]}: first row of each sequence in {@code context};
-     *     its last rows ask
+     * @param segments which rows of {@code qkv} belong together
+     * @param queryStarts {@code [segments + 1]}: first row of each segment in {@code context}; its
+     *     last rows ask
      */
-    void run(float[] context, float[] qkv, float[] slopes, int[] starts, int[] queryStarts) {
-        List<Piece> pieces = pieces(slopes.length, starts, queryStarts);
+    void run(
+            float[] context,
+            float[] qkv,
+            float[] slopes,
+            List<Segment> segments,
+            int[] queryStarts) {
+        List<Piece> pieces = pieces(slopes.length, segments, queryStarts);
         workers.run(
                 pieces.size(),
                 (worker, task) -> {
                     Piece piece = pieces.get(task);
                     float slope = slopes[piece.head()];
-                    run(tiles.get(worker), piece, context, qkv, slope, starts, queryStarts);
+                    int s = piece.segment();
+                    Segment segment = segments.get(s);
+                    run(
+                            tiles.get(worker),
+                            piece,
+                            context,
+                            qkv,
+                            slope,
+                            segment,
+                            queryStarts[s],
+                            queries(s, queryStarts));
                 });
     }
 
     /** The most expensive first: the cheap ones at the end fill the gaps. */
-    private List<Piece> pieces(int heads, int[] starts, int[] queryStarts) {
-        int sequences = starts.length - 1;
+    private List<Piece> pieces(int heads, List<Segment> segments, int[] queryStarts) {
         int all = 0;
-        for (int s = 0; s < sequences; s++) {
-            all += heads * (endTile(s, starts) - firstTile(s, starts, queryStarts));
+        for (int s = 0; s < segments.size(); s++) {
+            Segment segment = segments.get(s);
+            all += heads * (endTile(segment) - firstTile(segment, queries(s, queryStarts)));
         }
         int most = Math.max(1, all / (PIECES * workers.count()));
         List<Piece> pieces = new ArrayList<>();
-        for (int s = 0; s < sequences; s++) {
-            int first = firstTile(s, starts, queryStarts);
-            int count = endTile(s, starts) - first;
+        for (int s = 0; s < segments.size(); s++) {
+            int first = firstTile(segments.get(s), queries(s, queryStarts));
+            int count = endTile(segments.get(s)) - first;
             int parts = (count + most - 1) / most;
             for (int head = 0; head < heads; head++) {
                 for (int p = 0; p < parts; p++) {
@@ -97,13 +114,17 @@ final class TiledAttention {
         return pieces;
     }
 
-    private static int firstTile(int sequence, int[] starts, int[] queryStarts) {
-        int rows = starts[sequence + 1] - starts[sequence];
-        return (rows - (queryStarts[sequence + 1] - queryStarts[sequence])) / QUERIES;
+    private static int queries(int s, int[] queryStarts) {
+        return queryStarts[s + 1] - queryStarts[s];
     }
 
-    private static int endTile(int sequence, int[] starts) {
-        return (starts[sequence + 1] - starts[sequence] + QUERIES - 1) / QUERIES;
+    /** The tile of the first query; behind the last one where nobody asks. */
+    private static int firstTile(Segment segment, int queries) {
+        return queries == 0 ? endTile(segment) : (segment.positions() - queries) / QUERIES;
+    }
+
+    private static int endTile(Segment segment) {
+        return (segment.positions() + QUERIES - 1) / QUERIES;
     }
 
     private void run(
@@ -112,21 +133,21 @@ final class TiledAttention {
             float[] context,
             float[] qkv,
             float slope,
-            int[] starts,
-            int[] queryStarts) {
-        int s = piece.sequence();
-        int rows = starts[s + 1] - starts[s];
-        int silent = rows - (queryStarts[s + 1] - queryStarts[s]);
-        int end = Math.min(rows, piece.endTile() * QUERIES);
-        tile.load(qkv, starts[s], end, piece.head());
+            Segment segment,
+            int queryStart,
+            int queries) {
+        int positions = segment.positions();
+        int silent = positions - queries;
+        int end = Math.min(positions, piece.endTile() * QUERIES);
+        tile.load(qkv, segment, end, piece.head());
         for (int first = piece.firstTile() * QUERIES; first < end; first += QUERIES) {
             tile.attend(
                     context,
-                    (queryStarts[s] + first - silent) * hidden + piece.head() * headDim,
+                    (queryStart + first - silent) * hidden + piece.head() * headDim,
                     hidden,
                     first,
                     Math.max(0, silent - first),
-                    Math.min(QUERIES, rows - first),
+                    Math.min(QUERIES, positions - first),
                     slope);
         }
     }

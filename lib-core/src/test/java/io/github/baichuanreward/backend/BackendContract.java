@@ -3,11 +3,14 @@ package io.github.baichuanreward.backend;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.baichuanreward.Golden;
+import io.github.baichuanreward.batch.BatchPlanner;
 import io.github.baichuanreward.batch.PackedBatch;
 import io.github.baichuanreward.model.BaichuanWeights;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
 import org.assertj.core.api.SoftAssertions;
@@ -106,6 +109,46 @@ public abstract class BackendContract {
                     assertThat(Float.floatToIntBits(packed[i]))
                             .as("%s, sequence %d at place %d", name, order.get(i), i)
                             .isEqualTo(Float.floatToIntBits(alone[order.get(i)]));
+                }
+            }
+        }
+    }
+
+    /** Prefixes end at the edge of a tile of attention, beside it and within. */
+    @ParameterizedTest
+    @MethodSource("goldens")
+    void givesTheSameBitsWhetherAPrefixIsSharedOrNot(String name) throws IOException {
+        Golden golden = Golden.read(name);
+        int[] longest =
+                golden.cases().stream()
+                        .map(Golden.Case::ids)
+                        .max(Comparator.comparingInt(ids -> ids.length))
+                        .orElseThrow();
+        try (Backend backend = open(golden)) {
+            for (int prefix : new int[] {17, 63, 128}) {
+                if (prefix >= longest.length) {
+                    continue;
+                }
+                List<int[]> sequences = new ArrayList<>();
+                sequences.add(longest);
+                for (int answer = 1; answer <= 3; answer++) {
+                    int length = Math.min(golden.open().config().maxLength(), prefix + 14 * answer);
+                    int[] ids = Arrays.copyOf(longest, length);
+                    for (int t = prefix; t < length; t++) {
+                        ids[t] = longest[(t * answer + 3) % prefix];
+                    }
+                    sequences.add(ids);
+                }
+                sequences.add(Arrays.copyOf(longest, prefix + 1)); // whose end others go on from
+                PackedBatch shared = BatchPlanner.next(sequences, Integer.MAX_VALUE);
+                assertThat(shared.segments().size()).isGreaterThan(shared.sequences());
+                float[] rewards = new float[sequences.size()];
+                shared.scatter(rewards, backend.score(shared));
+                for (int s = 0; s < rewards.length; s++) {
+                    float alone = backend.score(batch(List.of(sequences.get(s))))[0];
+                    assertThat(Float.floatToIntBits(rewards[s]))
+                            .as("%s, sequence %d behind a prefix of %d", name, s, prefix)
+                            .isEqualTo(Float.floatToIntBits(alone));
                 }
             }
         }

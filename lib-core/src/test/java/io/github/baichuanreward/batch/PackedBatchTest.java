@@ -17,7 +17,8 @@ class PackedBatchTest {
         PackedBatch batch = PackedBatch.pack(List.of(TWO, ONE, FIVE), 100).get(0);
 
         assertThat(batch.tokens()).containsExactly(2, 3, 1, 4, 5, 6, 7, 8);
-        assertThat(batch.starts()).containsExactly(0, 2, 3, 8);
+        assertThat(batch.segments())
+                .containsExactly(Segment.of(0, 2), Segment.of(2, 1), Segment.of(3, 5));
         assertThat(batch.sequences()).isEqualTo(3);
     }
 

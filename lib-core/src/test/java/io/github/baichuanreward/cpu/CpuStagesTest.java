@@ -6,6 +6,7 @@ import io.github.baichuanreward.Golden;
 import io.github.baichuanreward.backend.BackendRequest;
 import io.github.baichuanreward.backend.Precision;
 import io.github.baichuanreward.batch.PackedBatch;
+import io.github.baichuanreward.batch.Segment;
 import io.github.baichuanreward.model.BaichuanWeights;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -35,12 +36,13 @@ class CpuStagesTest {
         Golden golden = Golden.read(name);
         Golden.Trace trace = golden.trace();
         int[] starts = {0, trace.ids().length};
+        List<Segment> segments = List.of(Segment.of(0, trace.ids().length));
         try (CpuBackend backend = open(golden)) {
             Activations a = backend.activationsFor(trace.ids().length);
             backend.embed(a.hidden, trace.ids());
             Golden.requireClose("embeddings", a.hidden, trace.embeddings(), 0);
             for (int n = 0; n < trace.layerOutputs().length; n++) {
-                backend.layers().get(n).forward(a, starts, starts);
+                backend.layers().get(n).forward(a, segments, starts);
                 Golden.requireClose(
                         "output of layer " + n, a.hidden, trace.layerOutputs()[n], STAGE);
             }
@@ -70,9 +72,10 @@ class CpuStagesTest {
             float[] rewards = backend.score(PackedBatch.pack(prefixes, 1 << 20).get(0));
             Activations a = backend.activationsFor(trace.ids().length);
             int[] starts = {0, trace.ids().length};
+            List<Segment> segments = List.of(Segment.of(0, trace.ids().length));
             backend.embed(a.hidden, trace.ids());
             for (DecoderLayer layer : backend.layers()) {
-                layer.forward(a, starts, starts);
+                layer.forward(a, segments, starts);
             }
             assertThat(rewards).containsExactly(backend.rewards(a, trace.ids().length));
         }

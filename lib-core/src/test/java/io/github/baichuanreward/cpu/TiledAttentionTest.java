@@ -2,7 +2,10 @@ package io.github.baichuanreward.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.baichuanreward.batch.Segment;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -107,6 +110,40 @@ class TiledAttentionTest {
         }
     }
 
+    /** Whatever the place of the prefix's end in a tile, and wherever in the batch it lies. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 15, 63, 64, 65, 100, 128, 299})
+    void aRowHasTheSameBitsWhetherItsPrefixIsSharedOrItsOwn(int prefix) {
+        Batch whole = new Batch(3, 24, 300);
+        float[] expected = whole.attend(1, whole.starts);
+        int own = 300 - prefix;
+        // Two sequences that share a prefix, which lies behind another sequence and far from the
+        // second of them.
+        Batch shared = new Batch(3, 24, 17, prefix, own, 5, own);
+        int stride = 3 * whole.hidden;
+        for (int s : new int[] {1, 2, 4}) {
+            System.arraycopy(
+                    whole.qkv,
+                    s == 1 ? 0 : prefix * stride,
+                    shared.qkv,
+                    shared.starts[s] * stride,
+                    (s == 1 ? prefix : own) * stride);
+        }
+        shared.share(1, 2);
+        shared.share(1, 4);
+        for (int threads = 1; threads <= 3; threads++) {
+            float[] context = shared.attend(threads, shared.starts);
+            shared.isEqual(context, shared.starts[1], expected, 0, prefix);
+            shared.isEqual(context, shared.starts[2], expected, prefix, own);
+            shared.isEqual(context, shared.starts[4], expected, prefix, own);
+        }
+        // In the last layer nobody asks for rows of a prefix.
+        int[] lastOnly = {0, 1, 1, 2, 3, 4};
+        float[] last = shared.attend(2, lastOnly);
+        shared.isEqual(last, 1, expected, 299, 1);
+        shared.isEqual(last, 3, expected, 299, 1);
+    }
+
     /** Attention is causal, to the bit: what comes later is not seen. */
     @Test
     void aRowHasTheSameBitsWhateverFollows() {
@@ -131,10 +168,10 @@ class TiledAttentionTest {
         try (Workers workers = new Workers(1)) {
             TiledAttention attention = batch.attention(workers);
             float[] context = new float[300 * bad.hidden];
-            attention.run(context, bad.qkv, bad.slopes, bad.starts, bad.starts);
+            attention.run(context, bad.qkv, bad.slopes, bad.segments, bad.starts);
             assertThat(context).containsOnly(Float.NaN);
 
-            attention.run(context, batch.qkv, batch.slopes, batch.starts, batch.starts);
+            attention.run(context, batch.qkv, batch.slopes, batch.segments, batch.starts);
             assertThat(Arrays.copyOf(context, expected.length)).containsExactly(expected);
         }
     }
@@ -184,6 +221,7 @@ class TiledAttentionTest {
         private final int headDim;
         private final int hidden;
         private final int[] starts;
+        private final List<Segment> segments = new ArrayList<>();
         private final float[] qkv;
         private final float[] slopes;
 
@@ -194,6 +232,7 @@ class TiledAttentionTest {
             this.starts = new int[lengths.length + 1];
             for (int s = 0; s < lengths.length; s++) {
                 starts[s + 1] = starts[s] + lengths[s];
+                segments.add(Segment.of(starts[s], lengths[s]));
             }
             Random random = new Random(hidden + lengths.length);
             this.qkv = new float[starts[lengths.length] * 3 * hidden];
@@ -204,6 +243,28 @@ class TiledAttentionTest {
             for (int head = 0; head < heads; head++) {
                 slopes[head] = (float) Math.pow(2, -0.7 * head - 1);
             }
+        }
+
+        /** Puts one segment before another, in its sequence. */
+        void share(int prefix, int segment) {
+            Segment before = segments.get(prefix);
+            Segment own = segments.get(segment);
+            segments.set(
+                    segment,
+                    new Segment(own.start(), own.length(), before.start(), before.length(), true));
+        }
+
+        /** Compares rows bit by bit. */
+        void isEqual(float[] context, int first, float[] expected, int firstExpected, int rows) {
+            int mismatch =
+                    Arrays.mismatch(
+                            context,
+                            first * hidden,
+                            (first + rows) * hidden,
+                            expected,
+                            firstExpected * hidden,
+                            (firstExpected + rows) * hidden);
+            assertThat(mismatch).as("in rows from %d on", firstExpected).isEqualTo(-1);
         }
 
         /** At most some rows of each sequence ask. */
@@ -224,7 +285,7 @@ class TiledAttentionTest {
             float[] context = new float[queryStarts[queryStarts.length - 1] * hidden];
             Arrays.fill(context, 77);
             try (Workers workers = new Workers(threads)) {
-                attention(workers).run(context, qkv, slopes, starts, queryStarts);
+                attention(workers).run(context, qkv, slopes, segments, queryStarts);
             }
             return context;
         }

@@ -1,6 +1,9 @@
 package io.github.baichuanreward.cuda;
 
+import io.github.baichuanreward.batch.Segment;
 import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * Attention's work lists, as arrays of {@code AttentionTile}: segment and tile of its queries, two
@@ -13,35 +16,39 @@ final class AttentionTiles {
 
     private AttentionTiles() {}
 
-    /** All tiles of all sequences. */
-    static int[] all(int[] starts) {
+    /** All tiles of all segments. */
+    static int[] all(List<Segment> segments) {
         int count = 0;
-        for (int s = 0; s < starts.length - 1; s++) {
-            count += tiles(length(starts, s));
+        for (Segment segment : segments) {
+            count += tiles(segment);
         }
         long[] keyed = new long[count];
         int[] unsorted = new int[2 * count];
         int at = 0;
-        for (int s = 0; s < starts.length - 1; s++) {
-            for (int tile = 0; tile < tiles(length(starts, s)); tile++) {
+        for (int s = 0; s < segments.size(); s++) {
+            Segment segment = segments.get(s);
+            for (int tile = 0; tile < tiles(segment); tile++) {
                 unsorted[2 * at] = s;
                 unsorted[2 * at + 1] = tile;
-                keyed[at] = key(Math.min((tile + 1) * QUERIES, length(starts, s)), at);
+                int past = Math.min((tile + 1) * QUERIES, segment.length());
+                keyed[at] = key(segment.prefixLength() + past, at);
                 at++;
             }
         }
         return sorted(keyed, unsorted);
     }
 
-    /** Of each sequence the tile that holds its last token. */
-    static int[] last(int[] starts) {
-        int count = starts.length - 1;
-        long[] keyed = new long[count];
-        int[] unsorted = new int[2 * count];
-        for (int s = 0; s < count; s++) {
-            unsorted[2 * s] = s;
-            unsorted[2 * s + 1] = tiles(length(starts, s)) - 1;
-            keyed[s] = key(length(starts, s), s);
+    /** Of each scored segment the tile that holds its last token. */
+    static int[] last(List<Segment> segments) {
+        int[] scored =
+                IntStream.range(0, segments.size()).filter(s -> segments.get(s).scored()).toArray();
+        long[] keyed = new long[scored.length];
+        int[] unsorted = new int[2 * scored.length];
+        for (int i = 0; i < scored.length; i++) {
+            Segment segment = segments.get(scored[i]);
+            unsorted[2 * i] = scored[i];
+            unsorted[2 * i + 1] = tiles(segment) - 1;
+            keyed[i] = key(segment.positions(), i);
         }
         return sorted(keyed, unsorted);
     }
@@ -62,11 +69,7 @@ final class AttentionTiles {
         return tiles;
     }
 
-    private static int length(int[] starts, int sequence) {
-        return starts[sequence + 1] - starts[sequence];
-    }
-
-    private static int tiles(int length) {
-        return (length + QUERIES - 1) / QUERIES;
+    private static int tiles(Segment segment) {
+        return (segment.length() + QUERIES - 1) / QUERIES;
     }
 }

@@ -1,12 +1,14 @@
 package io.github.baichuanreward.cuda;
 
 import io.github.baichuanreward.batch.PackedBatch;
+import io.github.baichuanreward.batch.Segment;
 import java.nio.ByteBuffer;
+import java.util.stream.IntStream;
 
 /**
  * A batch as the kernels read it: written into one buffer, which goes to the device in one copy.
  *
- * @param tokens of all sequences
+ * @param tokens of all segments
  * @param sequences how many there are
  * @param ids {@code [tokens]}
  * @param attention all rows
@@ -26,7 +28,7 @@ record BatchInput(
     /**
      * Attention's work.
      *
-     * @param segments the sequences
+     * @param segments which rows belong together
      * @param tiles what of them is computed
      * @param tileCount how many tiles that are
      */
@@ -39,7 +41,7 @@ record BatchInput(
     private static final int GAP = 256;
 
     /**
-     * An id, a segment, a tile for the sequence and as much as one for each 128 rows, a last tile
+     * An id, a segment, a tile for the segment and as much as one for each 128 rows, a last tile
      * and a last row: what a token costs that is a sequence of its own.
      */
     private static final int BYTES_A_TOKEN =
@@ -57,22 +59,28 @@ record BatchInput(
      * @param memory where it will be on the device
      */
     static BatchInput write(ByteBuffer target, DeviceBuffer memory, PackedBatch batch) {
-        int[] starts = batch.starts();
-        int sequences = batch.sequences();
-        int[] segments = new int[4 * sequences];
-        int[] lastRows = new int[sequences];
-        for (int s = 0; s < sequences; s++) {
-            segments[4 * s] = starts[s];
-            segments[4 * s + 1] = starts[s + 1] - starts[s];
-            lastRows[s] = starts[s + 1] - 1;
-        }
-        int[] tiles = AttentionTiles.all(starts);
-        int[] lastTiles = AttentionTiles.last(starts);
+        int[] segments =
+                batch.segments().stream()
+                        .flatMapToInt(
+                                segment ->
+                                        IntStream.of(
+                                                segment.start(),
+                                                segment.length(),
+                                                segment.prefixStart(),
+                                                segment.prefixLength()))
+                        .toArray();
+        int[] lastRows =
+                batch.segments().stream()
+                        .filter(Segment::scored)
+                        .mapToInt(segment -> segment.end() - 1)
+                        .toArray();
+        int[] tiles = AttentionTiles.all(batch.segments());
+        int[] lastTiles = AttentionTiles.last(batch.segments());
         Arena arena = new Arena(memory);
         DeviceBuffer allSegments = put(target, arena, segments);
         return new BatchInput(
                 batch.tokens().length,
-                sequences,
+                batch.sequences(),
                 put(target, arena, batch.tokens()),
                 new Attention(allSegments, put(target, arena, tiles), tiles.length / 2),
                 new Attention(allSegments, put(target, arena, lastTiles), lastTiles.length / 2),

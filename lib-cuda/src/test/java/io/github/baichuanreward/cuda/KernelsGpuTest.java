@@ -259,8 +259,8 @@ class KernelsGpuTest {
                             tokens);
                     double[] expected = new double[tokens * width];
                     for (int s = 0; s < batch.sequences(); s++) {
-                        int start = batch.starts()[s];
-                        for (int t = start; t < batch.starts()[s + 1]; t++) {
+                        int start = batch.segments().get(s).start();
+                        for (int t = start; t < batch.segments().get(s).end(); t++) {
                             for (int head = 0; head < heads; head++) {
                                 attend(
                                         expected,
