@@ -286,8 +286,12 @@ final class BenchCommand implements Callable<Integer> {
                 bytes == null
                         ? format("loaded   in %.2f s, making the weights included%n", loading)
                         : format(
-                                "loaded   %.2f GB in %.2f s, %.2f GB/s%n",
-                                bytes / 1e9, loading, bytes / 1e9 / loading));
+                                "loaded   %.2f GB in %.2f s, %s%n",
+                                bytes / 1e9,
+                                loading,
+                                isMapped(rewardModel)
+                                        ? "mapped: read when they are first used"
+                                        : format("%.2f GB/s", bytes / 1e9 / loading)));
         text.append("\n          full batches                                one at a time\n");
         text.append(
                 "  tokens    tokens/s   (lowest - highest)  sequences/s     p50 ms     p99 ms\n");
@@ -307,6 +311,11 @@ final class BenchCommand implements Callable<Integer> {
         return text.toString();
     }
 
+    /** A CPU's weights stay where they are, so that loading them has no rate. */
+    private static boolean isMapped(RewardModel rewardModel) {
+        return rewardModel.backend().startsWith("cpu");
+    }
+
     private static byte[] json(
             RewardModel rewardModel,
             Subject subject,
@@ -324,7 +333,10 @@ final class BenchCommand implements Callable<Integer> {
         load.put("seconds", loading);
         load.put("includes_making", bytes == null);
         if (bytes != null) {
-            load.put("bytes", bytes).put("gb_per_second", bytes / 1e9 / loading);
+            load.put("bytes", bytes);
+            if (!isMapped(rewardModel)) {
+                load.put("gb_per_second", bytes / 1e9 / loading);
+            }
         }
         ArrayNode lengths = json.putArray("lengths");
         for (Result result : results) {
