@@ -3,22 +3,22 @@ package io.github.baichuanreward;
 import io.github.baichuanreward.backend.Backend;
 import io.github.baichuanreward.backend.BackendChoice;
 import io.github.baichuanreward.backend.BackendException;
-import io.github.baichuanreward.batch.PackedBatch;
 import io.github.baichuanreward.checkpoint.CheckpointException;
-import io.github.baichuanreward.model.BaichuanConfig;
 import io.github.baichuanreward.model.BaichuanWeights;
 import io.github.baichuanreward.model.RandomModel;
-import io.github.baichuanreward.text.EncodedAnswer;
-import io.github.baichuanreward.text.Tokenizer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Objects;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.Spliterator;
+import java.util.Spliterators;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,31 +34,34 @@ import org.jspecify.annotations.Nullable;
  * depends on nothing but the model, the item and the kind of device: the same item has the same
  * bits alone, in any batch and in any order.
  *
- * <p>Safe for use by many threads: texts are encoded at the same time, batches are computed one
- * after another. Holds the weights and some threads until {@link #close}.
+ * <p>Safe for use by many threads. Each encodes its own texts; what all of them ask for is computed
+ * together, in batches of about {@link #batchTokens} tokens, one after another. Items that begin
+ * with the same ids, as answers to one prompt do, are found and their common beginning is computed
+ * once. Threads get their turns by tokens: one answer does not wait for another thread's long list
+ * to end, but for the batch that is being computed and one or two more. A lone request begins at
+ * once; right after a batch of several callers it may wait for up to a millisecond, for them to
+ * come back.
+ *
+ * <p>A thread that waits for scores can be interrupted: it gets a {@link CancellationException} and
+ * stays interrupted. What it had asked for is not computed, if it was not yet begun.
+ *
+ * <p>Holds the weights and some threads until {@link #close}.
  */
 public final class RewardModel implements AutoCloseable {
 
-    private final @Nullable Path directory;
-    private final BaichuanConfig config;
-    private final ScoringOptions scoring;
+    static final String CLOSED = "this RewardModel is closed";
+
     private final Backend backend;
-
-    /** Fair, or a caller's long list would keep the others waiting, and {@link #close} too. */
-    private final ReentrantLock lock = new ReentrantLock(true);
-
+    private final ItemEncoder encoder;
+    private final ScoringQueue queue;
+    private final AsyncScores async;
     private volatile boolean closed;
-    private volatile @Nullable Tokenizer tokenizer;
 
-    private RewardModel(
-            @Nullable Path directory,
-            BaichuanConfig config,
-            ScoringOptions scoring,
-            Backend backend) {
-        this.directory = directory;
-        this.config = config;
-        this.scoring = scoring;
+    private RewardModel(Backend backend, ItemEncoder encoder) {
         this.backend = backend;
+        this.encoder = encoder;
+        this.queue = new ScoringQueue(backend);
+        this.async = new AsyncScores(queue, backend.description());
     }
 
     /**
@@ -129,14 +132,7 @@ public final class RewardModel implements AutoCloseable {
      * @throws BackendException if the device fails; this model is then unusable and must be closed
      */
     public List<Score> score(List<PromptAnswer> items) {
-        List<int[]> sequences = new ArrayList<>(items.size());
-        boolean[] truncated = new boolean[items.size()];
-        for (int i = 0; i < items.size(); i++) {
-            EncodedAnswer encoded = encodeItem(i, items.get(i));
-            sequences.add(encoded.ids());
-            truncated[i] = encoded.truncated();
-        }
-        return scores(sequences, truncated);
+        return scores(items, encoder::encode);
     }
 
     /**
@@ -210,10 +206,75 @@ public final class RewardModel implements AutoCloseable {
      * @throws BackendException if the device fails; this model is then unusable and must be closed
      */
     public List<Score> scoreIds(List<int[]> sequences) {
-        for (int i = 0; i < sequences.size(); i++) {
-            requireIds(i, sequences.get(i));
-        }
-        return scores(sequences, new boolean[sequences.size()]);
+        return scores(sequences, encoder::check);
+    }
+
+    /**
+     * Scores a stream of items, however many, in constant memory: reads some of them ahead, up to
+     * 16 batches, while those before are computed.
+     *
+     * <pre>{@code
+     * try (Stream<Score> scores = model.score(items)) {
+     *     scores.forEach(...);
+     * }
+     * }</pre>
+     *
+     * @param items read by the thread that takes the scores, and closed with them
+     * @return the scores in the order of the items; taking one throws what {@link #score(List)}
+     *     throws, an {@link ItemException} after the scores of the items before. Close it if it is
+     *     not taken to its end, so that nothing more is computed for it
+     * @throws IllegalStateException if this model is closed
+     */
+    public Stream<Score> score(Stream<PromptAnswer> items) {
+        return scores(items, encoder::encode);
+    }
+
+    /**
+     * Scores a stream of sequences of token ids, as {@link #score(Stream)} and {@link #scoreIds}.
+     *
+     * @throws IllegalStateException if this model is closed
+     */
+    public Stream<Score> scoreIds(Stream<int[]> sequences) {
+        return scores(sequences, encoder::check);
+    }
+
+    /**
+     * Scores one answer in the background.
+     *
+     * @see #scoreAsync(List)
+     */
+    public CompletableFuture<Score> scoreAsync(String prompt, String answer) {
+        return scoreAsync(List.of(new PromptAnswer(prompt, answer))).get(0);
+    }
+
+    /**
+     * Scores items in the background. Returns when their texts are encoded, and not before there is
+     * room for them: while 64 batches are waiting, this waits, too.
+     *
+     * <p>Futures are completed by a thread of this model. What depends on them should be short, or
+     * go elsewhere ({@link CompletableFuture#thenApplyAsync}): it holds up other futures, though
+     * not the device. Cancelling a future takes its item back, if it is not yet being computed.
+     *
+     * @return a future for each item, in their order; each fails for itself, with what {@link
+     *     #score(List)} throws, which includes {@link IllegalStateException} when this model is
+     *     closed first, or {@link CancellationException} if this thread is interrupted while it
+     *     waits
+     */
+    public List<CompletableFuture<Score>> scoreAsync(List<PromptAnswer> items) {
+        return async.ask(items, encoder::encode);
+    }
+
+    /**
+     * Scores sequences of token ids in the background, as {@link #scoreAsync(List)} and {@link
+     * #scoreIds(List)}.
+     */
+    public List<CompletableFuture<Score>> scoreIdsAsync(List<int[]> sequences) {
+        return async.ask(sequences, encoder::check);
+    }
+
+    /** Has a listener told of every batch from now on. */
+    public void addListener(ScoringListener listener) {
+        queue.addListener(listener);
     }
 
     /**
@@ -225,7 +286,8 @@ public final class RewardModel implements AutoCloseable {
      *     model's
      */
     public int[] encode(PromptAnswer item) {
-        return encodeItem(0, item).ids();
+        requireOpen();
+        return encoder.encode(0, item).ids();
     }
 
     /** Most tokens of one batch: lists are computed in pieces of about this size. */
@@ -239,24 +301,18 @@ public final class RewardModel implements AutoCloseable {
     }
 
     /**
-     * Frees what this model holds, after the batch that is being computed. A second call does
-     * nothing; every other method then throws {@link IllegalStateException}.
+     * Frees what this model holds, after the batch that is being computed. Who waits for another
+     * gets an {@link IllegalStateException}, as everyone does who calls a method from then on. A
+     * second call does nothing.
      */
     @Override
     public void close() {
-        lock.lock();
+        closed = true;
+        encoder.close();
         try {
-            if (closed) {
-                return;
-            }
-            closed = true;
-            Tokenizer loaded = tokenizer;
-            if (loaded != null) {
-                loaded.close();
-            }
-            backend.close();
+            queue.close();
         } finally {
-            lock.unlock();
+            async.close();
         }
     }
 
@@ -264,127 +320,28 @@ public final class RewardModel implements AutoCloseable {
             @Nullable Path directory, BaichuanWeights weights, LoadOptions options)
             throws IOException {
         Backend backend = BackendChoice.of(options.backend(), options.request(weights)).open();
-        return new RewardModel(directory, weights.config(), options.scoring(), backend);
+        return new RewardModel(
+                backend, new ItemEncoder(directory, weights.config(), options.scoring()));
     }
 
-    private EncodedAnswer encodeItem(int index, PromptAnswer item) {
-        requireItem(index, item);
-        List<String> dialogue = new ArrayList<>(2 * item.history().size() + 1);
-        for (PromptAnswer.Turn turn : item.history()) {
-            dialogue.add(turn.prompt());
-            dialogue.add(turn.answer());
-        }
-        dialogue.add(item.prompt());
-        EncodedAnswer encoded;
-        try {
-            encoded =
-                    scoring.template()
-                            .encode(
-                                    tokenizer(),
-                                    dialogue,
-                                    item.answer(),
-                                    scoring.maxSourceLength(),
-                                    scoring.maxTargetLength());
-        } catch (IllegalArgumentException e) {
-            throw new ItemException(index, e);
-        }
-        requireLength(index, encoded.ids().length, encoded.promptTokens());
-        return encoded;
-    }
-
-    private void requireIds(int index, int[] ids) {
-        requireItem(index, ids);
-        if (ids.length == 0) {
-            throw new ItemException(index, "no token ids; there is nothing to score");
-        }
-        if (ids.length > config.maxLength()) {
-            throw new ItemException(
-                    index,
-                    "%d tokens; the model allows %d (model_max_length)"
-                            .formatted(ids.length, config.maxLength()));
-        }
-        for (int t = 0; t < ids.length; t++) {
-            if (ids[t] < 0 || ids[t] >= config.vocabulary()) {
-                throw new ItemException(
-                        index,
-                        "id %d at position %d is outside the vocabulary of %d"
-                                .formatted(ids[t], t, config.vocabulary()));
-            }
-        }
-    }
-
-    private static void requireItem(int index, @Nullable Object item) {
-        if (item == null) {
-            throw new ItemException(index, "is null");
-        }
-    }
-
-    private void requireLength(int index, int tokens, int promptTokens) {
-        if (tokens > config.maxLength()) {
-            // A template that encodes both as one string does not know where the answer begins.
-            String parts =
-                    promptTokens == 0
-                            ? ""
-                            : " (prompt %d, answer %d)"
-                                    .formatted(promptTokens, tokens - promptTokens);
-            throw new ItemException(
-                    index,
-                    ("%d tokens%s; the model allows %d (model_max_length). Shorten it, or set"
-                                    + " max_source_length and max_target_length to have it cut")
-                            .formatted(tokens, parts, config.maxLength()));
-        }
-    }
-
-    private List<Score> scores(List<int[]> sequences, boolean[] truncated) {
+    private <T> List<Score> scores(List<? extends T> items, OrderedScores.Encoder<T> encoder) {
         requireOpen();
-        float[] rewards = new float[sequences.size()];
-        for (PackedBatch batch : PackedBatch.pack(sequences, backend.batchTokens())) {
-            batch.scatter(rewards, compute(batch));
-        }
-        List<Score> scores = new ArrayList<>(rewards.length);
-        for (int i = 0; i < rewards.length; i++) {
-            if (!Float.isFinite(rewards[i])) {
-                throw new ItemException(
-                        i,
-                        ("the reward is %s: the weights hold numbers that are not finite, or they"
-                                        + " overflow in this precision (%s; bfloat16 and float32"
-                                        + " reach further than float16)")
-                                .formatted(rewards[i], backend.description()));
-            }
-            scores.add(new Score(rewards[i], sequences.get(i).length, truncated[i]));
+        List<Score> scores = new ArrayList<>(items.size());
+        try (OrderedScores<T> ordered =
+                new OrderedScores<>(items.iterator(), encoder, queue, backend())) {
+            ordered.forEachRemaining(scores::add);
         }
         return scores;
     }
 
-    private float[] compute(PackedBatch batch) {
-        lock.lock();
-        try {
-            requireOpen();
-            return backend.score(batch);
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /** Loads the tokenizer with the first text; rows of ids are scored without one. */
-    private Tokenizer tokenizer() {
+    private <T> Stream<Score> scores(Stream<? extends T> items, OrderedScores.Encoder<T> encoder) {
         requireOpen();
-        Tokenizer loaded = tokenizer;
-        if (loaded != null) {
-            return loaded;
-        }
-        lock.lock();
-        try {
-            requireOpen();
-            if (tokenizer == null) {
-                tokenizer = TokenizerFile.load(directory, config);
-            }
-            return Objects.requireNonNull(tokenizer);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e.getMessage(), e);
-        } finally {
-            lock.unlock();
-        }
+        OrderedScores<T> ordered = new OrderedScores<>(items.iterator(), encoder, queue, backend());
+        int characteristics = Spliterator.ORDERED | Spliterator.NONNULL;
+        return StreamSupport.stream(
+                        Spliterators.spliteratorUnknownSize(ordered, characteristics), false)
+                .onClose(ordered::close)
+                .onClose(items::close);
     }
 
     private static double preference(Score first, Score second) {
@@ -393,7 +350,7 @@ public final class RewardModel implements AutoCloseable {
 
     private void requireOpen() {
         if (closed) {
-            throw new IllegalStateException("this RewardModel is closed");
+            throw new IllegalStateException(CLOSED);
         }
     }
 }

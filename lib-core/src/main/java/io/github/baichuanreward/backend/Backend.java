@@ -24,6 +24,11 @@ public interface Backend extends AutoCloseable {
     /** Most tokens that a batch should have; a single longer sequence is allowed. */
     int batchTokens();
 
+    /** Rows that are computed for a batch of so many tokens: more, where it works in blocks. */
+    default int rows(int tokens) {
+        return tokens;
+    }
+
     /** Device, precision and threads, in one line for people. */
     String description();
 

@@ -5,15 +5,19 @@ import io.github.baichuanreward.RewardModel;
 import io.github.baichuanreward.Score;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Scores rows of any number in constant memory: reads as many as one batch holds, scores them,
- * writes them, and only then reads on. It does not wait for a batch to fill while whoever writes
- * the input waits for results.
+ * Scores rows of any number in constant memory: reads some ahead while those before are computed,
+ * and writes them in their order. It does not wait for more rows while whoever writes the input
+ * waits for results.
  *
  * <p>When a row is bad, all rows before it have been written before the error is thrown.
  */
@@ -22,21 +26,37 @@ final class RowScorer {
     /** The field that a row gets. */
     static final String REWARD = "reward";
 
-    /** A batch of very short rows would otherwise hold a great many of them. */
-    private static final int MOST_ROWS = 1024;
+    /**
+     * Batches' worth of tokens that are asked for together: rows with one prompt, which share it,
+     * mostly are.
+     */
+    private static final int PORTION_BATCHES = 4;
+
+    /** A portion of very short rows would otherwise hold a great many of them. */
+    private static final int PORTION_ROWS = 1024;
 
     /** The same for rows that carry much besides what is scored. */
-    private static final int MOST_CHARACTERS = 1 << 24;
+    private static final int PORTION_CHARACTERS = 1 << 22;
+
+    /** Portions that are computed or wait, while the next one is read. */
+    private static final int PORTIONS_AHEAD = 3;
 
     @SuppressWarnings("ArrayRecordComponent") // never compared
     private record Item(Row row, int[] ids) {}
 
+    private record Asked(Item item, CompletableFuture<Score> score) {}
+
     private final RewardModel model;
     private final RowWriter writer;
 
-    private final List<Item> window = new ArrayList<>();
-    private int windowTokens;
-    private int windowCharacters;
+    private final List<Item> portion = new ArrayList<>();
+    private long portionTokens;
+    private long portionCharacters;
+
+    /** How many rows each of the portions has that are computed or wait. */
+    private final Deque<Integer> portions = new ArrayDeque<>();
+
+    private final Deque<Asked> asked = new ArrayDeque<>();
     private long rows;
     private long tokens;
 
@@ -63,20 +83,26 @@ final class RowScorer {
      *     be
      */
     void scoreAll(RowReader reader, Progress progress) throws IOException, RowException {
-        for (Item item = read(reader, progress); item != null; item = read(reader, progress)) {
-            if (windowTokens + item.ids.length > model.batchTokens()) {
-                flush(progress);
+        try {
+            for (Item item = read(reader, progress); item != null; item = read(reader, progress)) {
+                portion.add(item);
+                portionTokens += item.ids.length;
+                portionCharacters += item.row.length();
+                if (reader.isWaiting()) {
+                    finish(progress);
+                } else if (portionTokens >= (long) PORTION_BATCHES * model.batchTokens()
+                        || portion.size() == PORTION_ROWS
+                        || portionCharacters >= PORTION_CHARACTERS) {
+                    ask();
+                    if (portions.size() > PORTIONS_AHEAD) {
+                        writeOldest(progress);
+                    }
+                }
             }
-            window.add(item);
-            windowTokens += item.ids.length;
-            windowCharacters += item.row.length();
-            if (window.size() == MOST_ROWS
-                    || windowCharacters >= MOST_CHARACTERS
-                    || reader.isWaiting()) {
-                flush(progress);
-            }
+            finish(progress);
+        } finally {
+            asked.forEach(left -> left.score.cancel(false));
         }
-        flush(progress);
         writer.setColumns(columns(reader));
     }
 
@@ -95,7 +121,7 @@ final class RowScorer {
             Row row = reader.next();
             return row == null ? null : new Item(row, ids(row));
         } catch (IOException | RowException e) {
-            flush(progress);
+            finish(progress);
             throw e;
         }
     }
@@ -120,29 +146,75 @@ final class RowScorer {
         }
     }
 
-    private void flush(Progress progress) throws IOException, RowException {
-        List<Item> items = List.copyOf(window);
-        window.clear();
-        windowTokens = 0;
-        windowCharacters = 0;
-        score(items, progress);
+    private void ask() {
+        List<CompletableFuture<Score>> scores =
+                model.scoreIdsAsync(portion.stream().map(Item::ids).toList());
+        for (int i = 0; i < scores.size(); i++) {
+            asked.add(new Asked(portion.get(i), scores.get(i)));
+        }
+        portions.add(scores.size());
+        portion.clear();
+        portionTokens = 0;
+        portionCharacters = 0;
     }
 
-    private void score(List<Item> items, Progress progress) throws IOException, RowException {
-        List<Score> scores;
+    /** Asks for all that was read, and writes it. */
+    private void finish(Progress progress) throws IOException, RowException {
+        ask();
+        while (!portions.isEmpty()) {
+            writeOldest(progress);
+        }
+    }
+
+    /** Writes the rows of the portion that was asked for first. */
+    private void writeOldest(Progress progress) throws IOException, RowException {
+        int written = 0;
+        for (int left = portions.remove(); left > 0; left--) {
+            if (!asked.element().score.isDone()) {
+                written = flushed(written, progress);
+            }
+            try {
+                write(asked.remove());
+                written++;
+            } catch (RowException e) {
+                flushed(written, progress);
+                throw e;
+            }
+        }
+        flushed(written, progress);
+    }
+
+    /** Before a wait those that are done should be seen. */
+    private int flushed(int written, Progress progress) throws IOException {
+        if (written > 0) {
+            writer.flush();
+            progress.done(written);
+        }
+        return 0;
+    }
+
+    private void write(Asked next) throws IOException, RowException {
+        Score score = awaited(next);
+        writer.write(next.item.row, Map.of(REWARD, ShortestFloat.toString(score.reward())));
+        tokens += score.tokens();
+        rows++;
+    }
+
+    private static Score awaited(Asked next) throws RowException {
         try {
-            scores = model.scoreIds(items.stream().map(Item::ids).toList());
-        } catch (ItemException e) {
-            score(items.subList(0, e.index()), progress);
-            throw new RowException(items.get(e.index()).row.line(), e.reason(), e);
+            return next.score.join();
+        } catch (CompletionException e) {
+            Throwable cause = e.getCause();
+            if (cause instanceof ItemException problem) {
+                throw new RowException(next.item.row.line(), problem.reason(), problem);
+            }
+            if (cause instanceof RuntimeException failure) {
+                throw failure;
+            }
+            if (cause instanceof Error failure) {
+                throw failure;
+            }
+            throw e;
         }
-        for (int i = 0; i < scores.size(); i++) {
-            String reward = ShortestFloat.toString(scores.get(i).reward());
-            writer.write(items.get(i).row, Map.of(REWARD, reward));
-            tokens += items.get(i).ids.length;
-            rows++;
-        }
-        writer.flush();
-        progress.done(items.size());
     }
 }

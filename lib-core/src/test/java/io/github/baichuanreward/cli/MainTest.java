@@ -168,10 +168,11 @@ class MainTest {
     @Test
     void saysWhatToDoWhenMemoryIsTooSmall(@TempDir Path folder) throws Exception {
         Path rows = folder.resolve("rows.jsonl");
-        Files.writeString(
-                rows,
-                "{\"input_ids\": [5]}\n"
-                        + ("{\"input_ids\": " + Collections.nCopies(4096, 5) + "}\n").repeat(20));
+        StringBuilder text = new StringBuilder("{\"input_ids\": [5]}\n");
+        for (int row = 0; row < 20; row++) { // which have nothing to share
+            text.append("{\"input_ids\": %s}\n".formatted(Collections.nCopies(4096, 6 + row)));
+        }
+        Files.writeString(rows, text);
         String[] score = {
             "score",
             "--quiet",

@@ -242,6 +242,11 @@ final class CudaBackend implements Backend {
     }
 
     @Override
+    public int rows(int tokens) {
+        return choice.room(tokens);
+    }
+
+    @Override
     public String description() {
         return "cuda: %s, %s, %s, kernels %s"
                 .formatted(

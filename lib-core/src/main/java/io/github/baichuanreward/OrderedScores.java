@@ -1,0 +1,96 @@
+package io.github.baichuanreward;
+
+import io.github.baichuanreward.text.EncodedAnswer;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Iterator;
+import java.util.NoSuchElementException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Scores of items in their order: encodes some of them ahead, while the device computes those
+ * before. What is wrong with an item is thrown in its turn, after the scores before it.
+ *
+ * <p>Used by one thread at a time; {@link #close} takes back what is being computed ahead.
+ */
+final class OrderedScores<T> implements Iterator<Score>, AutoCloseable {
+
+    /** From an item to what is scored. */
+    interface Encoder<T> {
+        EncodedAnswer encode(int index, T item);
+    }
+
+    private final Iterator<? extends T> items;
+    private final Encoder<T> encoder;
+    private final String device;
+    private final Submission submission;
+    private final Deque<EncodedAnswer> outstanding = new ArrayDeque<>();
+    private int encoded;
+    private int taken;
+    private @Nullable RuntimeException problem;
+
+    /**
+     * @param device what computes them, to be named where a reward is not finite
+     */
+    OrderedScores(
+            Iterator<? extends T> items, Encoder<T> encoder, ScoringQueue queue, String device) {
+        this.items = items;
+        this.encoder = encoder;
+        this.device = device;
+        this.submission = new Submission(queue);
+    }
+
+    @Override
+    public boolean hasNext() {
+        encodeAhead();
+        return !outstanding.isEmpty() || problem != null;
+    }
+
+    @Override
+    public Score next() {
+        if (!hasNext()) {
+            throw new NoSuchElementException("no item is left");
+        }
+        EncodedAnswer answer = outstanding.poll();
+        if (answer == null) {
+            throw problem;
+        }
+        return score(next(taken), submission.next(), answer, device);
+    }
+
+    private int next(int index) {
+        taken = index == Integer.MAX_VALUE ? index : index + 1; // as far as they are counted
+        return index;
+    }
+
+    /** A score, if it is one. */
+    static Score score(int index, float reward, EncodedAnswer answer, String device) {
+        if (!Float.isFinite(reward)) {
+            throw new ItemException(
+                    index,
+                    ("the reward is %s: the weights hold numbers that are not finite, or they"
+                                    + " overflow in this precision (%s; bfloat16 and float32"
+                                    + " reach further than float16)")
+                            .formatted(reward, device));
+        }
+        return new Score(reward, answer.ids().length, answer.truncated());
+    }
+
+    private void encodeAhead() {
+        try {
+            while (problem == null && submission.hasRoom() && items.hasNext()) {
+                EncodedAnswer answer = encoder.encode(encoded, items.next());
+                encoded = encoded == Integer.MAX_VALUE ? encoded : encoded + 1;
+                submission.add(answer.ids());
+                outstanding.add(answer);
+            }
+        } catch (RuntimeException e) {
+            problem = e;
+        }
+    }
+
+    @Override
+    public void close() {
+        submission.close();
+    }
+}

@@ -1,0 +1,380 @@
+package io.github.baichuanreward;
+
+import io.github.baichuanreward.backend.Backend;
+import io.github.baichuanreward.batch.BatchPlanner;
+import io.github.baichuanreward.batch.PackedBatch;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Many callers, full batches: what any number of threads ask for is computed by one thread of this
+ * queue, batch after batch.
+ *
+ * <p>Items wait in the order of fair shares: a caller's items follow one another by their tokens,
+ * and a caller who comes later begins where the others are now, not behind what they have waiting
+ * (start-time fair queueing; Goyal, Vin and Cheng, 1996). A batch is chosen from the first {@link
+ * #WINDOW_BATCHES} batches' worth of them, the first item always among it; so an item waits for no
+ * more batches than there are items before it, and hardly for others that were asked for later.
+ *
+ * <p>A batch begins as soon as the device is free and something waits. Only right after a batch,
+ * whose callers may be about to come back, is there a wait of at most {@link #RETURN_NANOS}, until
+ * as many callers are there or a batch is full: without it they would fall into a batch of the
+ * first and a batch of the rest.
+ */
+final class ScoringQueue implements AutoCloseable {
+
+    /** Batches' worth of tokens that a batch is chosen from, and that one caller may have here. */
+    static final int WINDOW_BATCHES = 16;
+
+    /** Items that a batch is chosen from, where they are very short. */
+    private static final int WINDOW_ITEMS = 4096;
+
+    /** Batches' worth of tokens that may wait here before callers have to. */
+    private static final int CAPACITY_BATCHES = 64;
+
+    /** How long the callers of the last batch may take to come back. */
+    static final long RETURN_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
+
+    private static final AtomicInteger NUMBER = new AtomicInteger();
+    private static final Logger LOG = LoggerFactory.getLogger(ScoringQueue.class);
+
+    private final Backend backend;
+    private final int batchTokens;
+    private final List<ScoringListener> listeners = new CopyOnWriteArrayList<>();
+    private final Thread worker;
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition arrived = lock.newCondition();
+    private final Condition room = lock.newCondition();
+
+    // Guarded by the lock.
+    private final TreeSet<Item> waiting =
+            new TreeSet<>(Comparator.<Item>comparingLong(i -> i.turn).thenComparingLong(i -> i.id));
+    private long waitingTokens;
+    private long present;
+    private long ids;
+    private boolean closed;
+
+    // The worker's.
+    private int callersOfLast;
+    private long endOfLast = System.nanoTime();
+
+    private volatile @Nullable Throwable closeFailure;
+
+    /** Somebody's turn in the order of fair shares; used by one thread at a time. */
+    static final class Caller {
+
+        /** Where the next item stands, in tokens. Guarded by the queue's lock. */
+        private long next;
+    }
+
+    /** A sequence that waits for its reward. */
+    static final class Item {
+
+        final int[] sequence;
+        final CompletableFuture<Float> reward = new CompletableFuture<>();
+        private final Caller caller;
+        private long turn;
+        private long id;
+        private long arrival;
+
+        Item(int[] sequence, Caller caller) {
+            this.sequence = sequence;
+            this.caller = caller;
+        }
+    }
+
+    /** Owns {@code backend} from now on, until {@link #close}. */
+    ScoringQueue(Backend backend) {
+        this.backend = backend;
+        this.batchTokens = backend.batchTokens();
+        this.worker = new Thread(this::work, "reward-queue-" + NUMBER.incrementAndGet());
+        // A model that was never closed must not keep the application alive.
+        worker.setDaemon(true);
+        worker.start();
+    }
+
+    /** See {@link RewardModel#addListener}. */
+    void addListener(ScoringListener listener) {
+        listeners.add(listener);
+    }
+
+    /** Tokens that one caller may have here, so that a list of any length takes little memory. */
+    long tokensOfCaller() {
+        return (long) WINDOW_BATCHES * batchTokens;
+    }
+
+    /** Tokens of the items that wait, those of the batch that is being computed not included. */
+    long waitingTokens() {
+        lock.lock();
+        try {
+            return waitingTokens;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Asks for rewards. Waits while too much is waiting already.
+     *
+     * @param items of one caller, in their order
+     * @throws IllegalStateException if this is closed, or while it waits
+     * @throws InterruptedException if interrupted while it waits; then no item was taken
+     */
+    void ask(List<Item> items) throws InterruptedException {
+        lock.lockInterruptibly();
+        try {
+            while (!closed && waitingTokens >= (long) CAPACITY_BATCHES * batchTokens) {
+                room.await();
+            }
+            requireOpen();
+            long now = System.nanoTime();
+            for (Item item : items) {
+                item.turn = Math.max(present, item.caller.next);
+                item.caller.next = item.turn + item.sequence.length;
+                item.id = ids++;
+                item.arrival = now;
+                waiting.add(item);
+                waitingTokens += item.sequence.length;
+            }
+            arrived.signal();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Takes back items that nobody waits for any longer; those of a begun batch are computed. */
+    void withdraw(Iterable<Item> items) {
+        lock.lock();
+        try {
+            items.forEach(this::take);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Ends the queue after the batch that is being computed: fails what waits, and closes the
+     * backend. A second call only waits for the first.
+     */
+    @Override
+    public void close() {
+        List<Item> left;
+        lock.lock();
+        try {
+            closed = true;
+            left = List.copyOf(waiting);
+            left.forEach(this::take);
+            arrived.signalAll();
+            room.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        IllegalStateException reason = new IllegalStateException(RewardModel.CLOSED);
+        left.forEach(item -> item.reward.completeExceptionally(reason));
+        if (Thread.currentThread() != worker) {
+            awaitEnd();
+        }
+    }
+
+    private void awaitEnd() {
+        boolean interrupted = false;
+        while (worker.isAlive()) {
+            try {
+                worker.join();
+            } catch (InterruptedException e) {
+                interrupted = true; // but the device is in use until the batch is done
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        if (closeFailure instanceof RuntimeException failure) {
+            throw failure;
+        }
+        if (closeFailure instanceof Error failure) {
+            throw failure;
+        }
+    }
+
+    private boolean take(Item item) {
+        boolean taken = waiting.remove(item);
+        if (taken) {
+            waitingTokens -= item.sequence.length;
+            room.signalAll();
+        }
+        return taken;
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException(RewardModel.CLOSED);
+        }
+    }
+
+    // The worker.
+
+    private void work() {
+        try {
+            while (awaitItems()) {
+                computeNext();
+            }
+        } finally {
+            try {
+                backend.close();
+            } catch (RuntimeException | Error e) {
+                closeFailure = e;
+            }
+        }
+    }
+
+    /** Whether there is something to compute; false at the end. */
+    private boolean awaitItems() {
+        lock.lock();
+        try {
+            while (waiting.isEmpty() && !closed) {
+                arrived.awaitUninterruptibly();
+            }
+            long wait = endOfLast + RETURN_NANOS - System.nanoTime();
+            while (!closed && wait > 0 && waitingTokens < batchTokens && isAwaitingCallers()) {
+                wait = arrived.awaitNanos(wait);
+            }
+            return !closed;
+        } catch (InterruptedException e) {
+            return !closed; // by whom ever: nobody has this thread to interrupt
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private boolean isAwaitingCallers() {
+        return callersOfLast > 1 && callers(waiting) < callersOfLast;
+    }
+
+    private static int callers(Iterable<Item> items) {
+        Set<Caller> callers = new HashSet<>();
+        items.forEach(item -> callers.add(item.caller));
+        return callers.size();
+    }
+
+    private void computeNext() {
+        List<Item> window = window();
+        if (window.isEmpty()) {
+            return; // withdrawn meanwhile
+        }
+        List<Item> items = List.of(window.get(0));
+        try {
+            long begun = System.nanoTime();
+            PackedBatch batch =
+                    BatchPlanner.next(
+                            window.stream().map(item -> item.sequence).toList(), batchTokens);
+            items = taken(window, batch.order());
+            long planned = System.nanoTime();
+            float[] rewards = backend.score(batch);
+            long ended = System.nanoTime();
+            for (int i = 0; i < rewards.length; i++) {
+                items.get(i).reward.complete(rewards[i]);
+            }
+            tell(items, batch, begun, planned, ended);
+        } catch (RuntimeException | Error e) {
+            items.forEach(this::withdrawOne);
+            for (Item item : items) {
+                item.reward.completeExceptionally(e);
+            }
+        }
+        callersOfLast = callers(items);
+        endOfLast = System.nanoTime();
+    }
+
+    /** The items whose turn is next. */
+    private List<Item> window() {
+        List<Item> window = new ArrayList<>();
+        lock.lock();
+        try {
+            long tokens = 0;
+            for (Item item : waiting) {
+                tokens += item.sequence.length;
+                boolean full = tokens > tokensOfCaller() || window.size() == WINDOW_ITEMS;
+                if (full && !window.isEmpty()) {
+                    break;
+                }
+                window.add(item);
+            }
+        } finally {
+            lock.unlock();
+        }
+        return window;
+    }
+
+    /**
+     * Takes the items of a batch out of those that wait. One that was withdrawn since is computed
+     * all the same.
+     */
+    private List<Item> taken(List<Item> window, int[] order) {
+        List<Item> items = new ArrayList<>(order.length);
+        lock.lock();
+        try {
+            // Time goes on by what one of those who wait is due, or those who keep coming for one
+            // item each would hold it, and overtake everyone else for ever.
+            present =
+                    Math.max(present, window.get(0).turn)
+                            + batchTokens / Math.max(1, callers(waiting));
+            for (int index : order) {
+                items.add(window.get(index));
+                take(window.get(index));
+            }
+        } finally {
+            lock.unlock();
+        }
+        return items;
+    }
+
+    private void withdrawOne(Item item) {
+        withdraw(List.of(item));
+    }
+
+    private void tell(List<Item> items, PackedBatch batch, long begun, long planned, long ended) {
+        if (listeners.isEmpty()) {
+            return;
+        }
+        int computed = batch.tokens().length;
+        long tokens = 0;
+        long waited = 0;
+        long longest = 0;
+        for (Item item : items) {
+            tokens += item.sequence.length;
+            waited += begun - item.arrival;
+            longest = Math.max(longest, begun - item.arrival);
+        }
+        ScoredBatch scored =
+                new ScoredBatch(
+                        items.size(),
+                        tokens,
+                        tokens - computed,
+                        backend.rows(computed) - computed,
+                        waited,
+                        longest,
+                        planned - begun,
+                        ended - planned);
+        for (ScoringListener listener : listeners) {
+            try {
+                listener.scored(scored);
+            } catch (RuntimeException e) {
+                LOG.warn("a listener failed", e);
+            }
+        }
+    }
+}
