@@ -280,7 +280,9 @@ final class ScoringQueue implements AutoCloseable {
             long begun = System.nanoTime();
             PackedBatch batch =
                     BatchPlanner.next(
-                            window.stream().map(item -> item.sequence).toList(), batchTokens);
+                            window.stream().map(item -> item.sequence).toList(),
+                            batchTokens,
+                            backend.groupTokens());
             items = taken(window, batch.order());
             long planned = System.nanoTime();
             float[] rewards = backend.score(batch);
@@ -327,11 +329,14 @@ final class ScoringQueue implements AutoCloseable {
         List<Item> items = new ArrayList<>(order.length);
         lock.lock();
         try {
-            // Time goes on by what one of those who wait is due, or those who keep coming for one
-            // item each would hold it, and overtake everyone else for ever.
+            // Goes on by what each of those who wait is due; or those who keep coming for one item
+            // each would hold it, and overtake everyone else for ever. But no further than a batch
+            // beyond the first, or who comes now would be behind much of a list.
+            long first = window.get(0).turn;
+            long due = batchTokens / Math.max(1, callers(waiting));
             present =
-                    Math.max(present, window.get(0).turn)
-                            + batchTokens / Math.max(1, callers(waiting));
+                    Math.max(
+                            present, Math.min(Math.max(present, first) + due, first + batchTokens));
             for (int index : order) {
                 items.add(window.get(index));
                 take(window.get(index));

@@ -3,6 +3,7 @@ package io.github.baichuanreward.cuda;
 import io.github.baichuanreward.ModelShape;
 import io.github.baichuanreward.backend.BackendRequest;
 import io.github.baichuanreward.backend.Precision;
+import io.github.baichuanreward.batch.BatchPlanner;
 import io.github.baichuanreward.batch.PackedBatch;
 import io.github.baichuanreward.model.BaichuanConfig;
 import io.github.baichuanreward.model.RandomModel;
@@ -25,6 +26,10 @@ import java.util.Random;
 final class GpuMeasurements {
 
     private static final double PERCENT = 100;
+
+    private static final int PROMPT = 512;
+    private static final int ANSWER = 256;
+    private static final int ANSWERS = 16;
 
     private final CudaBackend backend;
     private final BaichuanConfig config;
@@ -95,9 +100,41 @@ final class GpuMeasurements {
         for (int length : all) {
             rates(length);
         }
+        if (config.maxLength() >= PROMPT + ANSWER) {
+            bestOf();
+        }
         for (int length : all) {
             stages(length);
         }
+    }
+
+    /** Answers to one prompt, each computed alone and with the prompt computed once. */
+    private void bestOf() {
+        Random random = new Random(ANSWERS);
+        int[] prompt = random.ints(PROMPT, 0, config.vocabulary()).toArray();
+        List<int[]> sequences = new ArrayList<>();
+        for (int n = 0; n < ANSWERS; n++) {
+            int[] sequence = Arrays.copyOf(prompt, PROMPT + ANSWER);
+            Arrays.setAll(
+                    sequence, t -> t < PROMPT ? sequence[t] : random.nextInt(config.vocabulary()));
+            sequences.add(sequence);
+        }
+        List<PackedBatch> alone = PackedBatch.pack(sequences, backend.batchTokens());
+        List<PackedBatch> sharing = new ArrayList<>();
+        List<int[]> left = new ArrayList<>(sequences);
+        while (!left.isEmpty()) {
+            PackedBatch next =
+                    BatchPlanner.next(left, backend.batchTokens(), backend.groupTokens());
+            sharing.add(next);
+            List<int[]> taken = Arrays.stream(next.order()).mapToObj(left::get).toList();
+            left.removeIf(sequence -> taken.stream().anyMatch(other -> other == sequence));
+        }
+        double apart = median(() -> alone.forEach(backend::score));
+        double together = median(() -> sharing.forEach(backend::score));
+        print(
+                "%nBest of %d, a prompt of %d tokens, answers of %d: %.1f ms each alone, %.1f ms"
+                        + " with the prompt computed once, %.2f times as fast.%n",
+                ANSWERS, PROMPT, ANSWER, 1e3 * apart, 1e3 * together, apart / together);
     }
 
     private void rates(int length) {

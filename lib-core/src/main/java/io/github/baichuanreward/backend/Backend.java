@@ -24,6 +24,14 @@ public interface Backend extends AutoCloseable {
     /** Most tokens that a batch should have; a single longer sequence is allowed. */
     int batchTokens();
 
+    /**
+     * Most tokens that a batch should have of sequences that share a prefix, which to divide would
+     * cost its prefix once more; at least {@link #batchTokens}.
+     */
+    default int groupTokens() {
+        return batchTokens();
+    }
+
     /** Rows that are computed for a batch of so many tokens: more, where it works in blocks. */
     default int rows(int tokens) {
         return tokens;

@@ -19,19 +19,23 @@ public final class BatchPlanner {
      *
      * @param waiting token ids, each with at least one; at least one sequence
      * @param tokenBudget most tokens of a batch; a longer sequence gets a batch of its own
+     * @param groupBudget most tokens of sequences that share a prefix, which may be more: to divide
+     *     them costs their prefix once more
      * @return a batch that holds {@code waiting.get(0)}; its {@link PackedBatch#order} tells which
      *     others
-     * @throws IllegalArgumentException if the budget is below 1
+     * @throws IllegalArgumentException if a budget is below 1
      */
-    public static PackedBatch next(List<int[]> waiting, int tokenBudget) {
+    public static PackedBatch next(List<int[]> waiting, int tokenBudget, int groupBudget) {
         PackedBatch.requireBudget(tokenBudget);
+        PackedBatch.requireBudget(groupBudget);
         PackedBatch.Builder batch = new PackedBatch.Builder(waiting);
         for (SharedPrefixes.Group group : SharedPrefixes.find(waiting)) {
-            int room = tokenBudget - batch.tokens();
+            boolean first = batch.tokens() == 0;
+            int room = (first ? groupBudget : tokenBudget) - batch.tokens();
             if (room <= 0) {
                 break;
             }
-            add(batch, group, waiting, tokenBudget);
+            add(batch, group, waiting, room);
         }
         return batch.build();
     }
@@ -41,11 +45,8 @@ public final class BatchPlanner {
      * that fits into no batch fills an empty one; any other waits for a batch that holds it whole.
      */
     private static void add(
-            PackedBatch.Builder batch,
-            SharedPrefixes.Group group,
-            List<int[]> waiting,
-            int tokenBudget) {
-        List<Integer> members = fitting(group, waiting, tokenBudget - batch.tokens());
+            PackedBatch.Builder batch, SharedPrefixes.Group group, List<int[]> waiting, int room) {
+        List<Integer> members = fitting(group, waiting, room);
         boolean whole = members.size() == group.sequences().size();
         if (!whole && batch.tokens() > 0) {
             return;

@@ -24,8 +24,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * 256} bytes a token of the longest sequence seen (of which oneDNN's products keep {@code 8 *
  * headDim} in native memory); plain Java products add 2 KiB a token for each thread, oneDNN's at
  * most {@code 4096 * intermediate} bytes of native memory. For Baichuan-13B and two threads that is
- * 0.25 GB at the default batch size and 0.8 GB for a sequence of 4096 tokens. The mappings end when
- * this object is garbage.
+ * 0.25 GB at the default batch size and 0.8 GB for a sequence of 4096 tokens, or for as many tokens
+ * of sequences that share a prefix. The mappings end when this object is garbage.
  */
 final class CpuBackend implements Backend {
 
@@ -34,6 +34,7 @@ final class CpuBackend implements Backend {
 
     private final BaichuanConfig config;
     private final int batchTokens;
+    private final int groupTokens;
     private final Workers workers;
     private final MatMul matMul;
     private final String precision;
@@ -54,6 +55,11 @@ final class CpuBackend implements Backend {
         BaichuanWeights weights = request.weights();
         this.config = weights.config();
         this.batchTokens = batchTokens;
+        // As much as one sequence may need anyway, where nobody has asked for smaller batches.
+        this.groupTokens =
+                request.batchTokens() == 0
+                        ? Math.max(batchTokens, config.maxLength())
+                        : batchTokens;
         this.workers = workers;
         this.matMul = matMul;
         this.precision =
@@ -152,6 +158,11 @@ final class CpuBackend implements Backend {
     @Override
     public int batchTokens() {
         return batchTokens;
+    }
+
+    @Override
+    public int groupTokens() {
+        return groupTokens;
     }
 
     @Override

@@ -140,7 +140,7 @@ public abstract class BackendContract {
                     sequences.add(ids);
                 }
                 sequences.add(Arrays.copyOf(longest, prefix + 1)); // whose end others go on from
-                PackedBatch shared = BatchPlanner.next(sequences, Integer.MAX_VALUE);
+                PackedBatch shared = BatchPlanner.next(sequences, 1 << 20, 1 << 20);
                 assertThat(shared.segments().size()).isGreaterThan(shared.sequences());
                 float[] rewards = new float[sequences.size()];
                 shared.scatter(rewards, backend.score(shared));

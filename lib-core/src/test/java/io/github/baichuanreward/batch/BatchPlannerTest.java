@@ -14,7 +14,8 @@ class BatchPlannerTest {
     @Test
     void takesTheFirstAndThenWhateverFitsTheEarlierFirst() {
         PackedBatch batch =
-                BatchPlanner.next(List.of(own(1, 60), own(2, 50), own(3, 30), own(4, 20)), 100);
+                BatchPlanner.next(
+                        List.of(own(1, 60), own(2, 50), own(3, 30), own(4, 20)), 100, 100);
 
         assertThat(batch.order()).containsExactly(0, 2);
         assertThat(batch.tokens()).hasSize(90);
@@ -24,7 +25,7 @@ class BatchPlannerTest {
     @Test
     void computesASharedPrefixOnce() {
         List<int[]> waiting = List.of(answer(7, 40, 1, 5), own(2, 8), answer(7, 40, 3, 6));
-        PackedBatch batch = BatchPlanner.next(waiting, 100);
+        PackedBatch batch = BatchPlanner.next(waiting, 100, 100);
 
         assertThat(batch.segments())
                 .containsExactly(
@@ -48,24 +49,40 @@ class BatchPlannerTest {
         for (int s = 0; s < 5; s++) {
             waiting.add(answer(7, 40, 100 + s, 20));
         }
-        PackedBatch batch = BatchPlanner.next(waiting, 100);
+        PackedBatch batch = BatchPlanner.next(waiting, 100, 100);
 
         assertThat(batch.tokens()).hasSize(100);
         assertThat(batch.order()).containsExactly(0, 1, 2);
     }
 
     @Test
+    void aGroupMayBeLargerWhereThatIsAllowed() {
+        List<int[]> waiting = new ArrayList<>();
+        for (int s = 0; s < 5; s++) {
+            waiting.add(answer(7, 40, 100 + s, 20));
+        }
+        waiting.add(own(2, 10));
+
+        assertThat(BatchPlanner.next(waiting, 100, 150).order()).containsExactly(0, 1, 2, 3, 4);
+        assertThat(BatchPlanner.next(waiting, 100, 120).order()).containsExactly(0, 1, 2, 3);
+        assertThat(BatchPlanner.next(waiting, 150, 150).order()).containsExactly(0, 1, 2, 3, 4, 5);
+        waiting.add(0, own(3, 10));
+        assertThat(BatchPlanner.next(waiting, 100, 150).order()).containsExactly(0, 6);
+    }
+
+    @Test
     void leavesAGroupThatDoesNotFitBehindOthersToABatchOfItsOwn() {
         List<int[]> waiting = List.of(own(1, 60), answer(7, 40, 2, 5), answer(7, 40, 3, 5));
 
-        assertThat(BatchPlanner.next(waiting, 100).order()).containsExactly(0);
-        assertThat(BatchPlanner.next(waiting.subList(1, 3), 100).order()).containsExactly(0, 1);
+        assertThat(BatchPlanner.next(waiting, 100, 100).order()).containsExactly(0);
+        assertThat(BatchPlanner.next(waiting.subList(1, 3), 100, 100).order())
+                .containsExactly(0, 1);
     }
 
     @Test
     void givesASequenceBeyondTheBudgetABatchOfItsOwn() {
         List<int[]> waiting = List.of(answer(7, 40, 1, 80), answer(7, 40, 2, 5));
-        PackedBatch batch = BatchPlanner.next(waiting, 100);
+        PackedBatch batch = BatchPlanner.next(waiting, 100, 100);
 
         assertThat(batch.order()).containsExactly(0);
         assertThat(batch.segments()).containsExactly(Segment.of(0, 120));
@@ -85,7 +102,7 @@ class BatchPlannerTest {
         int batches = 0;
         while (!waiting.isEmpty()) {
             List<int[]> window = waiting.subList(0, Math.min(160, waiting.size()));
-            PackedBatch batch = BatchPlanner.next(window, 4096);
+            PackedBatch batch = BatchPlanner.next(window, 4096, 4096);
             assertThat(batch.tokens().length).isLessThanOrEqualTo(4096);
             assertThat(batch.order()[0]).isZero();
             int[] taken = batch.order().clone();
@@ -100,7 +117,7 @@ class BatchPlannerTest {
 
     @Test
     void refusesABudgetOfNothing() {
-        assertThatThrownBy(() -> BatchPlanner.next(List.of(own(1, 1)), 0))
+        assertThatThrownBy(() -> BatchPlanner.next(List.of(own(1, 1)), 0, 1))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("token budget is 0; at least 1");
     }

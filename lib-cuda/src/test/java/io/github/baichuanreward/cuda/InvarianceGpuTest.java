@@ -6,11 +6,13 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import io.github.baichuanreward.backend.Backend;
 import io.github.baichuanreward.backend.BackendRequest;
 import io.github.baichuanreward.backend.Precision;
+import io.github.baichuanreward.batch.BatchPlanner;
 import io.github.baichuanreward.batch.PackedBatch;
 import io.github.baichuanreward.model.BaichuanConfig;
 import io.github.baichuanreward.model.RandomModel;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
@@ -39,6 +41,12 @@ class InvarianceGpuTest {
         for (int length : LENGTHS) {
             sequences.add(random.ints(length, 0, TWO_LAYERS.vocabulary()).toArray());
         }
+        int[] prompt = random.ints(515, 0, TWO_LAYERS.vocabulary()).toArray();
+        for (int answer = 1; answer <= 6; answer++) {
+            int[] ids = Arrays.copyOf(prompt, prompt.length + 30 * answer);
+            Arrays.setAll(ids, t -> t < prompt.length ? ids[t] : random.nextInt(1000));
+            sequences.add(ids);
+        }
         GemmChoice choice = cublas ? GemmChoice.cublasInBlocks() : GemmChoice.kernels();
         try (RandomModel model = RandomModel.make(TWO_LAYERS, 5);
                 Backend backend =
@@ -52,16 +60,33 @@ class InvarianceGpuTest {
             for (int round = 0; round < 20; round++) {
                 List<Integer> order = new ArrayList<>();
                 for (int copy = 0; copy <= round % 3; copy++) {
-                    for (int n = 0; n < LENGTHS.length; n++) {
+                    for (int n = 0; n < sequences.size(); n++) {
                         order.add(n);
                     }
                 }
                 Collections.shuffle(order, random);
-                assertThat(score(backend, order.stream().map(sequences::get).toList()))
+                List<int[]> shuffled = order.stream().map(sequences::get).toList();
+                List<Float> expected = order.stream().map(alone::get).toList();
+                assertThat(score(backend, shuffled))
                         .as("%s, order %s", backend.description(), order)
-                        .isEqualTo(order.stream().map(alone::get).toList());
+                        .isEqualTo(expected);
+                assertThat(scoreSharing(backend, shuffled))
+                        .as("%s, prefixes shared, order %s", backend.description(), order)
+                        .isEqualTo(expected);
             }
         }
+    }
+
+    private static List<Float> scoreSharing(Backend backend, List<int[]> sequences) {
+        PackedBatch batch = BatchPlanner.next(sequences, Integer.MAX_VALUE, Integer.MAX_VALUE);
+        assertThat(batch.segments().size()).isGreaterThan(batch.sequences());
+        float[] rewards = new float[sequences.size()];
+        batch.scatter(rewards, backend.score(batch));
+        List<Float> list = new ArrayList<>();
+        for (float reward : rewards) {
+            list.add(reward);
+        }
+        return list;
     }
 
     private static List<Float> score(Backend backend, List<int[]> sequences) {
