@@ -97,8 +97,9 @@ final class AsyncScores implements AutoCloseable {
     private void deliver(Runnable completion) {
         try {
             delivery.execute(completion);
-        } catch (RejectedExecutionException e) {
-            completion.run(); // the model is closed, and no device waits for this
+        } catch (RejectedExecutionException | OutOfMemoryError e) {
+            // The model is closed, and no device waits for this; or there can be no more threads.
+            completion.run();
         }
     }
 

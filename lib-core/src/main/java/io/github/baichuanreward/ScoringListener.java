@@ -10,7 +10,8 @@ public interface ScoringListener {
     /**
      * A batch is done, and its rewards are on their way to their callers. Called by the thread that
      * keeps the device busy, which computes nothing before this returns: count, and do the rest
-     * elsewhere. What it throws is logged.
+     * elsewhere. Asking the model for a score here is an {@link IllegalStateException}. What it
+     * throws is logged.
      */
     void scored(ScoredBatch batch);
 }

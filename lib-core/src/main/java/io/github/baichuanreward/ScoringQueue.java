@@ -131,10 +131,16 @@ final class ScoringQueue implements AutoCloseable {
      * Asks for rewards. Waits while too much is waiting already.
      *
      * @param items of one caller, in their order
-     * @throws IllegalStateException if this is closed, or while it waits
+     * @throws IllegalStateException if this is closed, or while it waits; or on the queue's own
+     *     thread
      * @throws InterruptedException if interrupted while it waits; then no item was taken
      */
     void ask(List<Item> items) throws InterruptedException {
+        if (Thread.currentThread() == worker) {
+            throw new IllegalStateException(
+                    "a ScoringListener asked for a score, for which the queue would have to wait"
+                            + " for itself; ask on another thread");
+        }
         lock.lockInterruptibly();
         try {
             while (!closed && waitingTokens >= (long) CAPACITY_BATCHES * batchTokens) {

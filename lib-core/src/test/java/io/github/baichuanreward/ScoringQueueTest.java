@@ -438,6 +438,23 @@ class ScoringQueueTest {
         assertThat(told.get(1).items()).isEqualTo(1);
     }
 
+    @Test
+    void aListenerThatAsksForAScoreIsTold() throws Exception {
+        AtomicReference<Throwable> thrown = new AtomicReference<>();
+        queue.addListener(
+                batch -> {
+                    try {
+                        all(ids(2, 10));
+                    } catch (IllegalStateException e) {
+                        thrown.set(e);
+                    }
+                });
+        backend.allow(1);
+        all(ids(1, 10));
+        awaitTrue(() -> thrown.get() != null);
+        assertThat(thrown.get()).hasMessageContaining("ask on another thread");
+    }
+
     // Many at once.
 
     @Test
