@@ -5,13 +5,17 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Scores of items in their order: encodes some of them ahead, while the device computes those
- * before. What is wrong with an item is thrown in its turn, after the scores before it.
+ * before. What is wrong with an item is thrown in its turn, after the scores before it, or, for
+ * those whom they would not reach, as soon as it is found. After the first that is thrown there are
+ * no more.
  *
- * <p>Used by one thread at a time; {@link #close} takes back what is being computed ahead.
+ * <p>Used by one thread at a time, except {@link #close}, which takes back what is being computed
+ * ahead.
  */
 final class OrderedScores<T> implements Iterator<Score>, AutoCloseable {
 
@@ -23,6 +27,7 @@ final class OrderedScores<T> implements Iterator<Score>, AutoCloseable {
     private final Iterator<? extends T> items;
     private final Encoder<T> encoder;
     private final String device;
+    private final boolean inTurn;
     private final Submission submission;
     private final Deque<EncodedAnswer> outstanding = new ArrayDeque<>();
     private int encoded;
@@ -31,12 +36,18 @@ final class OrderedScores<T> implements Iterator<Score>, AutoCloseable {
 
     /**
      * @param device what computes them, to be named where a reward is not finite
+     * @param inTurn whether the scores before an item that is wrong are wanted
      */
     OrderedScores(
-            Iterator<? extends T> items, Encoder<T> encoder, ScoringQueue queue, String device) {
+            Iterator<? extends T> items,
+            Encoder<T> encoder,
+            ScoringQueue queue,
+            String device,
+            boolean inTurn) {
         this.items = items;
         this.encoder = encoder;
         this.device = device;
+        this.inTurn = inTurn;
         this.submission = new Submission(queue);
     }
 
@@ -52,15 +63,24 @@ final class OrderedScores<T> implements Iterator<Score>, AutoCloseable {
             throw new NoSuchElementException("no item is left");
         }
         EncodedAnswer answer = outstanding.poll();
-        if (answer == null) {
-            throw problem;
+        if (answer == null || (problem != null && !inTurn)) {
+            throw Objects.requireNonNull(problem);
         }
-        return score(next(taken), submission.next(), answer, device);
+        try {
+            Score score = score(taken, submission.next(), answer, device);
+            taken = following(taken);
+            return score;
+        } catch (RuntimeException e) {
+            problem = e;
+            outstanding.clear();
+            close();
+            throw e;
+        }
     }
 
-    private int next(int index) {
-        taken = index == Integer.MAX_VALUE ? index : index + 1; // as far as they are counted
-        return index;
+    /** The next index, as far as they are counted. */
+    private static int following(int index) {
+        return index == Integer.MAX_VALUE ? index : index + 1;
     }
 
     /** A score, if it is one. */
@@ -80,7 +100,7 @@ final class OrderedScores<T> implements Iterator<Score>, AutoCloseable {
         try {
             while (problem == null && submission.hasRoom() && items.hasNext()) {
                 EncodedAnswer answer = encoder.encode(encoded, items.next());
-                encoded = encoded == Integer.MAX_VALUE ? encoded : encoded + 1;
+                encoded = following(encoded);
                 submission.add(answer.ids());
                 outstanding.add(answer);
             }

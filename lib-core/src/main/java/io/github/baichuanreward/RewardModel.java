@@ -37,10 +37,10 @@ import org.jspecify.annotations.Nullable;
  * <p>Safe for use by many threads. Each encodes its own texts; what all of them ask for is computed
  * together, in batches of about {@link #batchTokens} tokens, one after another. Items that begin
  * with the same ids, as answers to one prompt do, are found and their common beginning is computed
- * once. Threads get their turns by tokens: one answer does not wait for another thread's long list
- * to end, but for the batch that is being computed and one or two more. A lone request begins at
- * once; right after a batch of several callers it may wait for up to a millisecond, for them to
- * come back.
+ * once. Callers get their turns by tokens: one answer does not wait for another's long list to end,
+ * but for the batch that is being computed and, where many ask, its share of the next. Each call is
+ * a caller of its own; {@code scoreAsync} counts by threads. A lone request begins at once; right
+ * after a batch of several callers it may wait for up to a millisecond, for them to come back.
  *
  * <p>A thread that waits for scores can be interrupted: it gets a {@link CancellationException} and
  * stays interrupted. What it had asked for is not computed, if it was not yet begun.
@@ -249,11 +249,12 @@ public final class RewardModel implements AutoCloseable {
 
     /**
      * Scores items in the background. Returns when their texts are encoded, and not before there is
-     * room for them: while 64 batches are waiting, this waits, too.
+     * room for them: while 64 batches are outstanding, whose futures are not completed, this waits.
      *
      * <p>Futures are completed by a thread of this model. What depends on them should be short, or
      * go elsewhere ({@link CompletableFuture#thenApplyAsync}): it holds up other futures, though
-     * not the device. Cancelling a future takes its item back, if it is not yet being computed.
+     * not the device, and must never wait for another future of this model. Cancelling a future
+     * takes its item back, if it is not yet being computed.
      *
      * @return a future for each item, in their order; each fails for itself, with what {@link
      *     #score(List)} throws, which includes {@link IllegalStateException} when this model is
@@ -302,8 +303,8 @@ public final class RewardModel implements AutoCloseable {
 
     /**
      * Frees what this model holds, after the batch that is being computed. Who waits for another
-     * gets an {@link IllegalStateException}, as everyone does who calls a method from then on. A
-     * second call does nothing.
+     * gets an {@link IllegalStateException}, as everyone does who asks for a score from then on, in
+     * futures where there are any. A second call only waits for the first.
      */
     @Override
     public void close() {
@@ -328,7 +329,7 @@ public final class RewardModel implements AutoCloseable {
         requireOpen();
         List<Score> scores = new ArrayList<>(items.size());
         try (OrderedScores<T> ordered =
-                new OrderedScores<>(items.iterator(), encoder, queue, backend())) {
+                new OrderedScores<>(items.iterator(), encoder, queue, backend(), false)) {
             ordered.forEachRemaining(scores::add);
         }
         return scores;
@@ -336,7 +337,8 @@ public final class RewardModel implements AutoCloseable {
 
     private <T> Stream<Score> scores(Stream<? extends T> items, OrderedScores.Encoder<T> encoder) {
         requireOpen();
-        OrderedScores<T> ordered = new OrderedScores<>(items.iterator(), encoder, queue, backend());
+        OrderedScores<T> ordered =
+                new OrderedScores<>(items.iterator(), encoder, queue, backend(), true);
         int characteristics = Spliterator.ORDERED | Spliterator.NONNULL;
         return StreamSupport.stream(
                         Spliterators.spliteratorUnknownSize(ordered, characteristics), false)

@@ -42,9 +42,6 @@ final class ScoringQueue implements AutoCloseable {
     /** Items that a batch is chosen from, where they are very short. */
     private static final int WINDOW_ITEMS = 4096;
 
-    /** Batches' worth of tokens that may wait here before callers have to. */
-    private static final int CAPACITY_BATCHES = 64;
-
     /** How long the callers of the last batch may take to come back. */
     static final long RETURN_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
@@ -58,7 +55,6 @@ final class ScoringQueue implements AutoCloseable {
 
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition arrived = lock.newCondition();
-    private final Condition room = lock.newCondition();
 
     // Guarded by the lock.
     private final TreeSet<Item> waiting =
@@ -69,6 +65,7 @@ final class ScoringQueue implements AutoCloseable {
     private boolean closed;
 
     // The worker's.
+    private List<Item> current = List.of();
     private int callersOfLast;
     private long endOfLast = System.nanoTime();
 
@@ -128,30 +125,25 @@ final class ScoringQueue implements AutoCloseable {
     }
 
     /**
-     * Asks for rewards. Waits while too much is waiting already.
+     * Asks for rewards. How much may wait is a matter of those who ask.
      *
      * @param items of one caller, in their order
-     * @throws IllegalStateException if this is closed, or while it waits; or on the queue's own
-     *     thread
-     * @throws InterruptedException if interrupted while it waits; then no item was taken
+     * @throws IllegalStateException if this is closed, or on the queue's own thread
      */
-    void ask(List<Item> items) throws InterruptedException {
+    void ask(List<Item> items) {
         if (Thread.currentThread() == worker) {
             throw new IllegalStateException(
                     "a ScoringListener asked for a score, for which the queue would have to wait"
                             + " for itself; ask on another thread");
         }
-        lock.lockInterruptibly();
+        lock.lock();
         try {
-            while (!closed && waitingTokens >= (long) CAPACITY_BATCHES * batchTokens) {
-                room.await();
-            }
             requireOpen();
             long now = System.nanoTime();
             for (Item item : items) {
                 item.turn = Math.max(present, item.caller.next);
                 item.caller.next = item.turn + item.sequence.length;
-                item.id = ids++;
+                item.id = ++ids; // 0 has one that was never asked for
                 item.arrival = now;
                 waiting.add(item);
                 waitingTokens += item.sequence.length;
@@ -162,14 +154,20 @@ final class ScoringQueue implements AutoCloseable {
         }
     }
 
-    /** Takes back items that nobody waits for any longer; those of a begun batch are computed. */
+    /** Takes back items that nobody wants any longer; those of a begun batch are computed. */
     void withdraw(Iterable<Item> items) {
+        List<Item> withdrawn = new ArrayList<>();
         lock.lock();
         try {
-            items.forEach(this::take);
+            for (Item item : items) {
+                if (take(item)) {
+                    withdrawn.add(item);
+                }
+            }
         } finally {
             lock.unlock();
         }
+        withdrawn.forEach(item -> item.reward.cancel(false)); // somebody may wait all the same
     }
 
     /**
@@ -178,22 +176,26 @@ final class ScoringQueue implements AutoCloseable {
      */
     @Override
     public void close() {
+        failWaiting(new IllegalStateException(RewardModel.CLOSED));
+        if (Thread.currentThread() != worker) {
+            awaitEnd();
+        }
+    }
+
+    /** Lets nobody in any more, and fails those who are. */
+    private void failWaiting(Throwable reason) {
         List<Item> left;
         lock.lock();
         try {
             closed = true;
             left = List.copyOf(waiting);
-            left.forEach(this::take);
+            waiting.clear();
+            waitingTokens = 0;
             arrived.signalAll();
-            room.signalAll();
         } finally {
             lock.unlock();
         }
-        IllegalStateException reason = new IllegalStateException(RewardModel.CLOSED);
         left.forEach(item -> item.reward.completeExceptionally(reason));
-        if (Thread.currentThread() != worker) {
-            awaitEnd();
-        }
     }
 
     private void awaitEnd() {
@@ -220,7 +222,6 @@ final class ScoringQueue implements AutoCloseable {
         boolean taken = waiting.remove(item);
         if (taken) {
             waitingTokens -= item.sequence.length;
-            room.signalAll();
         }
         return taken;
     }
@@ -238,6 +239,11 @@ final class ScoringQueue implements AutoCloseable {
             while (awaitItems()) {
                 computeNext();
             }
+        } catch (RuntimeException | Error e) {
+            // Not a batch failed, but this queue: without memory, say. Nobody may wait for it.
+            LOG.error("the queue of a model has ended", e);
+            current.forEach(item -> item.reward.completeExceptionally(e));
+            failWaiting(e);
         } finally {
             try {
                 backend.close();
@@ -281,7 +287,6 @@ final class ScoringQueue implements AutoCloseable {
         if (window.isEmpty()) {
             return; // withdrawn meanwhile
         }
-        List<Item> items = List.of(window.get(0));
         try {
             long begun = System.nanoTime();
             PackedBatch batch =
@@ -289,21 +294,22 @@ final class ScoringQueue implements AutoCloseable {
                             window.stream().map(item -> item.sequence).toList(),
                             batchTokens,
                             backend.groupTokens());
-            items = taken(window, batch.order());
+            current = taken(window, batch.order());
             long planned = System.nanoTime();
             float[] rewards = backend.score(batch);
             long ended = System.nanoTime();
             for (int i = 0; i < rewards.length; i++) {
-                items.get(i).reward.complete(rewards[i]);
+                current.get(i).reward.complete(rewards[i]);
             }
-            tell(items, batch, begun, planned, ended);
+            tell(batch, begun, planned, ended);
         } catch (RuntimeException | Error e) {
-            items.forEach(this::withdrawOne);
-            for (Item item : items) {
-                item.reward.completeExceptionally(e);
+            if (current.isEmpty()) {
+                current = taken(window, new int[1]); // or it would be the first for ever
             }
+            current.forEach(item -> item.reward.completeExceptionally(e));
         }
-        callersOfLast = callers(items);
+        callersOfLast = callers(current);
+        current = List.of();
         endOfLast = System.nanoTime();
     }
 
@@ -339,7 +345,7 @@ final class ScoringQueue implements AutoCloseable {
             // each would hold it, and overtake everyone else for ever. But no further than a batch
             // beyond the first, or who comes now would be behind much of a list.
             long first = window.get(0).turn;
-            long due = batchTokens / Math.max(1, callers(waiting));
+            long due = Math.max(1, batchTokens / Math.max(1, callers(waiting)));
             present =
                     Math.max(
                             present, Math.min(Math.max(present, first) + due, first + batchTokens));
@@ -353,11 +359,7 @@ final class ScoringQueue implements AutoCloseable {
         return items;
     }
 
-    private void withdrawOne(Item item) {
-        withdraw(List.of(item));
-    }
-
-    private void tell(List<Item> items, PackedBatch batch, long begun, long planned, long ended) {
+    private void tell(PackedBatch batch, long begun, long planned, long ended) {
         if (listeners.isEmpty()) {
             return;
         }
@@ -365,14 +367,14 @@ final class ScoringQueue implements AutoCloseable {
         long tokens = 0;
         long waited = 0;
         long longest = 0;
-        for (Item item : items) {
+        for (Item item : current) {
             tokens += item.sequence.length;
             waited += begun - item.arrival;
             longest = Math.max(longest, begun - item.arrival);
         }
         ScoredBatch scored =
                 new ScoredBatch(
-                        items.size(),
+                        current.size(),
                         tokens,
                         tokens - computed,
                         backend.rows(computed) - computed,
@@ -383,7 +385,7 @@ final class ScoringQueue implements AutoCloseable {
         for (ScoringListener listener : listeners) {
             try {
                 listener.scored(scored);
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | Error e) {
                 LOG.warn("a listener failed", e);
             }
         }

@@ -1,19 +1,20 @@
 package io.github.baichuanreward;
 
 import io.github.baichuanreward.backend.BackendException;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.ExecutionException;
 
 /**
  * One caller's sequences on their way through a queue; rewards come back in the order of asking. As
  * many are computed ahead as a caller may have in the queue.
  *
- * <p>Used by one thread at a time. {@link #close} takes back what has not been waited for.
+ * <p>Used by one thread at a time, except {@link #close}, which takes back what has not been waited
+ * for, and frees who waits for it.
  */
 final class Submission implements AutoCloseable {
 
@@ -23,7 +24,7 @@ final class Submission implements AutoCloseable {
     /** Not yet in the queue: sequences that share a prefix should come into it together. */
     private final List<ScoringQueue.Item> added = new ArrayList<>();
 
-    private final Deque<ScoringQueue.Item> outstanding = new ArrayDeque<>();
+    private final Deque<ScoringQueue.Item> outstanding = new ConcurrentLinkedDeque<>();
     private long tokens;
 
     Submission(ScoringQueue queue) {
@@ -52,17 +53,16 @@ final class Submission implements AutoCloseable {
      * Waits for the reward that has not been taken for longest.
      *
      * @return the reward, which may not be finite
-     * @throws CancellationException if the thread is interrupted, which it then still is
+     * @throws CancellationException if the thread is interrupted, which it then still is, or if
+     *     another thread closes this
      * @throws IllegalStateException if the model is closed
      * @throws BackendException if the device fails
      */
     float next() {
         ScoringQueue.Item item = outstanding.element();
         try {
-            if (!added.isEmpty()) {
-                queue.ask(added);
-                added.clear();
-            }
+            queue.ask(added);
+            added.clear();
             float reward = item.reward.get();
             outstanding.remove();
             tokens -= item.sequence.length;
@@ -84,14 +84,15 @@ final class Submission implements AutoCloseable {
 
     /** What the worker met, as this thread's own: several threads may get it. */
     private static RuntimeException failure(Throwable cause) {
+        if (cause instanceof Error error) {
+            throw error;
+        }
         String message = String.valueOf(cause.getMessage());
         if (cause instanceof BackendException) {
             return new BackendException(message, cause);
         }
-        if (cause instanceof Error error) {
-            throw error;
-        }
-        return new IllegalStateException(message, cause);
+        boolean foreseen = cause instanceof IllegalStateException;
+        return new IllegalStateException(foreseen ? message : cause.toString(), cause);
     }
 
     @Override

@@ -7,8 +7,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -42,9 +44,9 @@ class ManyCallersTest {
     }
 
     private static void scoreFor(int seconds) throws Exception {
-        int threadsBefore = Thread.activeCount();
+        Set<Thread> threadsBefore = Thread.getAllStackTraces().keySet();
         ConcurrentLinkedQueue<Double> latencies = new ConcurrentLinkedQueue<>();
-        List<ScoredBatch> batches = new ArrayList<>();
+        List<ScoredBatch> batches = new CopyOnWriteArrayList<>();
         ExecutorService callers = Executors.newFixedThreadPool(THREADS);
         try (RewardModel model = demo()) {
             List<PromptAnswer> items = items();
@@ -85,7 +87,24 @@ class ManyCallersTest {
                 batches.size());
         // All that 64 threads may have before one of them: 64 lists of one batch, and its own.
         assertThat(p99).isLessThan(66 * longest);
-        assertThat(Thread.activeCount()).isLessThanOrEqualTo(threadsBefore + 1);
+        awaitThreads(threadsBefore);
+    }
+
+    private static void awaitThreads(Set<Thread> before) throws InterruptedException {
+        List<String> left = List.of();
+        for (int tries = 0; tries < 1000; tries++) {
+            left =
+                    Thread.getAllStackTraces().keySet().stream()
+                            .filter(thread -> !before.contains(thread))
+                            .map(Thread::getName)
+                            .filter(name -> name.startsWith("reward-"))
+                            .toList();
+            if (left.isEmpty()) {
+                return;
+            }
+            Thread.sleep(10);
+        }
+        assertThat(left).isEmpty();
     }
 
     private static void scoreSome(

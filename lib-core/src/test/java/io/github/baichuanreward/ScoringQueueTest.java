@@ -55,6 +55,33 @@ class ScoringQueueTest {
         assertThat(lone.get()).containsExactly(HeldBackend.reward(ids(1, 10)));
     }
 
+    /** Also when the last batch was of several, who may be about to come back. */
+    @Test
+    void aLoneRequestAfterManyHardlyWaits() throws Exception {
+        backend.allow(1 << 20);
+        long shortest = Long.MAX_VALUE;
+        for (int round = 0; round < 5; round++) {
+            CountDownLatch together = new CountDownLatch(8);
+            List<Future<?>> many = new ArrayList<>();
+            for (int caller = 0; caller < 8; caller++) {
+                many.add(
+                        callers.submit(
+                                () -> {
+                                    together.countDown();
+                                    together.await();
+                                    return all(ids(2, 10));
+                                }));
+            }
+            for (Future<?> caller : many) {
+                caller.get();
+            }
+            long start = System.nanoTime();
+            all(ids(1, 10));
+            shortest = Math.min(shortest, System.nanoTime() - start);
+        }
+        assertThat(Duration.ofNanos(shortest)).isLessThan(Duration.ofMillis(100));
+    }
+
     @Test
     void whatArrivesWhileTheDeviceIsBusyIsComputedTogether() throws Exception {
         Future<List<Float>> first = ask(ids(1, 10));
@@ -209,20 +236,98 @@ class ScoringQueueTest {
     // Too many, too late, no longer wanted.
 
     @Test
-    void callersWaitWhileMuchIsWaiting() throws Exception {
+    void oneAnswerIsNotBehindManyLongLists() throws Exception {
         begin(ids(1, 10));
         backend.awaitBegun();
-        ScoringQueue.Caller caller = new ScoringQueue.Caller();
-        for (int i = 0; i < 64; i++) {
-            queue.ask(List.of(new ScoringQueue.Item(ids(2 + i, BUDGET), caller)));
+        for (int caller = 0; caller < 20; caller++) {
+            int first = 1000 * (caller + 1);
+            int[][] list = new int[60][];
+            Arrays.setAll(list, i -> ids(first + i, 30));
+            begin(list);
         }
-        Future<List<Float>> late = ask(ids(1000, 10));
-        Thread.sleep(50);
-        assertThat(queue.waitingTokens()).isEqualTo(64 * BUDGET);
-        backend.allow(1);
-        awaitWaiting(63 * BUDGET + 10);
-        backend.allow(100);
-        assertThat(late.get()).hasSize(1);
+        awaitTrue(() -> queue.waitingTokens() >= 20 * 16 * BUDGET);
+        Future<List<Float>> single = ask(ids(7, 30));
+        Thread.sleep(50); // until it is there, too
+        backend.allow(1 << 20);
+        single.get();
+        int batch = 0;
+        while (!backend.firstIds(batch).contains(7)) {
+            batch++;
+        }
+        // The one that was being computed, and those of one item each of the lists.
+        assertThat(batch).isLessThan(12);
+    }
+
+    @Test
+    void whoAsksForFuturesWaitsWhileMuchIsOutstanding() throws Exception {
+        try (AsyncScores async = new AsyncScores(queue, "held")) {
+            begin(ids(1, 10));
+            backend.awaitBegun();
+            List<int[]> items = new ArrayList<>();
+            for (int i = 0; i < 64; i++) {
+                items.add(ids(2 + i, BUDGET));
+            }
+            async.ask(items, this::encode);
+            Future<List<CompletableFuture<Score>>> late =
+                    callers.submit(() -> async.ask(List.of(ids(1000, 10)), this::encode));
+            assertThat(async.ask(List.of(), this::encode)).isEmpty();
+            Future<List<Float>> other = ask(ids(1001, 10)); // who waits for it is no flood
+            awaitWaiting(64 * BUDGET + 10);
+            Thread.sleep(30);
+            assertThat(late.isDone()).isFalse();
+            backend.allow(3);
+            assertThat(other.get()).hasSize(1);
+            assertThat(late.get()).hasSize(1);
+            backend.allow(100);
+            assertThat(late.get().get(0).get().tokens()).isEqualTo(10);
+        }
+    }
+
+    @Test
+    void whatDependsOnAFutureMayAskForMoreThanThereIsRoomFor() throws Exception {
+        try (AsyncScores async = new AsyncScores(queue, "held")) {
+            begin(ids(1, 10));
+            backend.awaitBegun();
+            List<int[]> items = new ArrayList<>();
+            for (int i = 0; i < 70; i++) {
+                items.add(ids(2 + i, BUDGET));
+            }
+            List<CompletableFuture<Score>> chained = new CopyOnWriteArrayList<>();
+            Future<?> asking =
+                    callers.submit(
+                            () ->
+                                    async.ask(items, this::encode)
+                                            .forEach(
+                                                    future ->
+                                                            chained.add(
+                                                                    future.thenCompose(
+                                                                            s -> another(async)))));
+            backend.allow(1 << 20);
+            asking.get();
+            assertThat(chained).hasSize(70);
+            for (CompletableFuture<Score> future : chained) {
+                assertThat(future.get().tokens()).isEqualTo(90);
+            }
+        }
+    }
+
+    private CompletableFuture<Score> another(AsyncScores async) {
+        return async.ask(List.of(ids(9, 90)), this::encode).get(0);
+    }
+
+    @Test
+    void aThreadsManyFuturesAreOneCallers() throws Exception {
+        try (AsyncScores async = new AsyncScores(queue, "held")) {
+            begin(ids(1, 10));
+            backend.awaitBegun();
+            for (int i = 0; i < 20; i++) {
+                async.ask(List.of(ids(2 + i, 90)), this::encode);
+            }
+            Future<List<Float>> other = ask(ids(1000, 90));
+            awaitWaiting(21 * 90);
+            backend.allow(3);
+            assertThat(other.get()).hasSize(1);
+        }
     }
 
     @Test
@@ -296,17 +401,48 @@ class ScoringQueueTest {
 
     @Test
     void closingFreesWhoWaitsForRoom() throws Exception {
+        try (AsyncScores async = new AsyncScores(queue, "held")) {
+            begin(ids(1, 10));
+            backend.awaitBegun();
+            List<int[]> items = new ArrayList<>();
+            for (int i = 0; i < 80; i++) {
+                items.add(ids(2 + i, BUDGET));
+            }
+            Future<List<CompletableFuture<Score>>> asking =
+                    callers.submit(() -> async.ask(items, this::encode));
+            awaitWaiting(64 * BUDGET);
+            Thread.sleep(20);
+            assertThat(asking.isDone()).isFalse();
+            callers.execute(queue::close);
+            for (CompletableFuture<Score> future : asking.get()) {
+                assertThatThrownBy(future::get).hasCauseInstanceOf(IllegalStateException.class);
+            }
+        }
+    }
+
+    @Test
+    void whatWasNeverAskedForTakesNobodyElsesPlace() throws Exception {
+        Future<List<Float>> first = ask(ids(1, 10));
+        backend.awaitBegun();
+        Future<List<Float>> second = ask(ids(2, 10));
+        awaitWaiting(10);
+        queue.withdraw(List.of(new ScoringQueue.Item(ids(3, 10), new ScoringQueue.Caller())));
+        assertThat(queue.waitingTokens()).isEqualTo(10);
+        backend.allow(2);
+        assertThat(first.get()).hasSize(1);
+        assertThat(second.get()).hasSize(1);
+    }
+
+    @Test
+    void closingAStreamFreesWhoReadsIt() throws Exception {
         begin(ids(1, 10));
         backend.awaitBegun();
-        ScoringQueue.Caller caller = new ScoringQueue.Caller();
-        for (int i = 0; i < 64; i++) {
-            queue.ask(List.of(new ScoringQueue.Item(ids(2, BUDGET), caller)));
-        }
-        Future<List<Float>> late = ask(ids(1000, 10));
-        Thread.sleep(20);
-        callers.execute(queue::close);
-
-        assertThatThrownBy(late::get).hasRootCauseInstanceOf(IllegalStateException.class);
+        OrderedScores<int[]> scores = scores(List.of(ids(2, 10), ids(3, 10)));
+        Future<Score> reader = callers.submit(scores::next);
+        awaitWaiting(20);
+        scores.close();
+        assertThatThrownBy(reader::get).hasCauseInstanceOf(CancellationException.class);
+        assertThat(queue.waitingTokens()).isZero();
     }
 
     @Test
@@ -413,11 +549,11 @@ class ScoringQueueTest {
     @Test
     void tellsWhatABatchWas() throws Exception {
         List<ScoredBatch> told = new CopyOnWriteArrayList<>();
-        queue.addListener(told::add);
         queue.addListener(
                 batch -> {
-                    throw new IllegalStateException("a listener's own");
+                    throw new AssertionError("a listener's own");
                 });
+        queue.addListener(told::add);
         int[] other = ids(7, 45);
         other[44] = 8;
         Future<List<Float>> list = ask(ids(7, 45), other, ids(9, 20));
@@ -509,7 +645,7 @@ class ScoringQueueTest {
     }
 
     private OrderedScores<int[]> scores(Iterable<int[]> sequences) {
-        return new OrderedScores<>(sequences.iterator(), this::encode, queue, "held");
+        return new OrderedScores<>(sequences.iterator(), this::encode, queue, "held", true);
     }
 
     private EncodedAnswer encode(int index, int[] ids) {

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Random;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -180,7 +181,7 @@ public final class QueueMeasurements {
 
     /** Each thread asks for one sequence, waits for it, and asks for the next. */
     private void callers() throws InterruptedException, ExecutionException {
-        List<ScoredBatch> batches = new ArrayList<>();
+        List<ScoredBatch> batches = new CopyOnWriteArrayList<>();
         model.addListener(batches::add);
         ConcurrentLinkedQueue<Double> latencies = new ConcurrentLinkedQueue<>();
         long start = System.nanoTime();

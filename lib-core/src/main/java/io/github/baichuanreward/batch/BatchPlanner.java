@@ -8,9 +8,16 @@ import java.util.List;
  *
  * <p>The first in the list is always chosen; then whatever still fits, the earlier first. A
  * sequence takes along those behind it that share a prefix with it, which is then computed once. A
- * group that one batch cannot hold is divided; its prefix is computed in each of those batches.
+ * group that does not fit as a whole is divided where its prefix, which is then computed once more,
+ * is short beside what goes with it; else it waits for a batch of its own.
  */
 public final class BatchPlanner {
+
+    /** A prefix is short beside so many times as many own tokens. */
+    private static final int SHORT = 8;
+
+    /** And so long that its group may be larger than a batch, from this part of a batch on. */
+    private static final int LONG = 4;
 
     private BatchPlanner() {}
 
@@ -19,8 +26,8 @@ public final class BatchPlanner {
      *
      * @param waiting token ids, each with at least one; at least one sequence
      * @param tokenBudget most tokens of a batch; a longer sequence gets a batch of its own
-     * @param groupBudget most tokens of sequences that share a prefix, which may be more: to divide
-     *     them costs their prefix once more
+     * @param groupBudget most tokens of sequences that share a prefix of at least a quarter of
+     *     {@code tokenBudget}, which may be more: to divide them would cost that prefix once more
      * @return a batch that holds {@code waiting.get(0)}; its {@link PackedBatch#order} tells which
      *     others
      * @throws IllegalArgumentException if a budget is below 1
@@ -30,45 +37,56 @@ public final class BatchPlanner {
         PackedBatch.requireBudget(groupBudget);
         PackedBatch.Builder batch = new PackedBatch.Builder(waiting);
         for (SharedPrefixes.Group group : SharedPrefixes.find(waiting)) {
-            boolean first = batch.tokens() == 0;
-            int room = (first ? groupBudget : tokenBudget) - batch.tokens();
-            if (room <= 0) {
-                break;
+            if (batch.tokens() == 0) {
+                boolean isLong = group.prefix() >= tokenBudget / LONG;
+                addFirst(batch, group, waiting, isLong ? groupBudget : tokenBudget);
+            } else if (batch.tokens() < tokenBudget) {
+                addBehind(batch, group, waiting, tokenBudget - batch.tokens());
             }
-            add(batch, group, waiting, room);
         }
         return batch.build();
     }
 
-    /**
-     * Adds the beginning of a group: all of it if it fits into the room that is left. Else, a group
-     * that fits into no batch fills an empty one; any other waits for a batch that holds it whole.
-     */
-    private static void add(
+    /** Adds as much of a group as fits, and its first sequence in any case. */
+    private static void addFirst(
             PackedBatch.Builder batch, SharedPrefixes.Group group, List<int[]> waiting, int room) {
         List<Integer> members = fitting(group, waiting, room);
-        boolean whole = members.size() == group.sequences().size();
-        if (!whole && batch.tokens() > 0) {
-            return;
-        }
-        if (members.size() > 1) {
+        if (members.size() > 1 && members.contains(group.sequences().get(0))) {
             batch.add(group.prefix(), members);
-        } else if (batch.tokens() == 0 || !members.isEmpty()) {
+        } else {
             batch.add(group.sequences().get(0));
         }
     }
 
-    /** The first sequences of a group that go into some room. */
+    private static void addBehind(
+            PackedBatch.Builder batch, SharedPrefixes.Group group, List<int[]> waiting, int room) {
+        List<Integer> members = fitting(group, waiting, room);
+        boolean whole = members.size() == group.sequences().size();
+        long own = 0;
+        for (int sequence : members) {
+            own += waiting.get(sequence).length - group.prefix();
+        }
+        if (members.isEmpty() || (!whole && (long) SHORT * group.prefix() > own)) {
+            return;
+        }
+        if (members.size() > 1) {
+            batch.add(group.prefix(), members);
+        } else {
+            batch.add(members.get(0));
+        }
+    }
+
+    /** The sequences of a group that go into some room, the earlier first. */
     private static List<Integer> fitting(
             SharedPrefixes.Group group, List<int[]> waiting, int room) {
         List<Integer> members = new ArrayList<>();
         long tokens = group.prefix();
         for (int sequence : group.sequences()) {
-            tokens += waiting.get(sequence).length - group.prefix();
-            if (tokens > room) {
-                break;
+            int own = waiting.get(sequence).length - group.prefix();
+            if (tokens + own <= room) {
+                members.add(sequence);
+                tokens += own;
             }
-            members.add(sequence);
         }
         return members;
     }

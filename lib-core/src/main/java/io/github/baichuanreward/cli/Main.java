@@ -126,7 +126,7 @@ public final class Main implements Runnable {
             status = wrongUsage(String.valueOf(e.getMessage()), command, streams);
         } else {
             streams.err().println("reward: " + message(e));
-            if (e.getCause() instanceof OutOfMemoryError) {
+            if (isForMemory(e)) {
                 sayHowToGetMemory(parsed, streams);
             }
         }
@@ -134,6 +134,11 @@ public final class Main implements Runnable {
             e.printStackTrace(streams.err());
         }
         return status;
+    }
+
+    private static boolean isForMemory(Throwable e) {
+        Throwable cause = e.getCause();
+        return cause != null && (cause instanceof OutOfMemoryError || isForMemory(cause));
     }
 
     /** Unlike other errors, one that the user can do something about. */

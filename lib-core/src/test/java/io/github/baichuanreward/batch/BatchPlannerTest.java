@@ -70,6 +70,28 @@ class BatchPlannerTest {
         assertThat(BatchPlanner.next(waiting, 100, 150).order()).containsExactly(0, 6);
     }
 
+    /** As one that a system prompt makes of all that waits. */
+    @Test
+    void aGroupWithAShortPrefixIsNeitherLargerNorKeptTogether() {
+        List<int[]> waiting = new ArrayList<>();
+        for (int s = 0; s < 20; s++) {
+            waiting.add(answer(7, 20, 100 + s, 40));
+        }
+        assertThat(BatchPlanner.next(waiting, 400, 4000).tokens()).hasSize(380);
+        waiting.add(0, own(3, 60));
+        PackedBatch behind = BatchPlanner.next(waiting, 400, 4000);
+        assertThat(behind.tokens()).hasSize(60 + 20 + 8 * 40);
+        assertThat(behind.segments().get(1)).isEqualTo(new Segment(60, 20, 0, 0, false));
+    }
+
+    @Test
+    void whatDoesNotFitIsPassedBy() {
+        List<int[]> waiting =
+                List.of(answer(7, 20, 1, 10), answer(7, 20, 2, 200), answer(7, 20, 3, 10));
+
+        assertThat(BatchPlanner.next(waiting, 100, 100).order()).containsExactly(0, 2);
+    }
+
     @Test
     void leavesAGroupThatDoesNotFitBehindOthersToABatchOfItsOwn() {
         List<int[]> waiting = List.of(own(1, 60), answer(7, 40, 2, 5), answer(7, 40, 3, 5));
