@@ -284,6 +284,21 @@ class CudaLimitsTest {
         }
     }
 
+    /** A single sequence may be longer than batches should be, but not beyond all counting. */
+    @Test
+    void goesOnAfterASequenceThatItCannotCount() throws IOException {
+        PackedBatch little = PackedBatch.pack(List.of(new int[] {1}), 8).get(0);
+        PackedBatch large = PackedBatch.pack(List.of(new int[(1 << 24) + 1]), 8).get(0);
+        try (CudaBackend backend = CudaBackend.open(request(Precision.AUTO, List.of(), 0), GEMM)) {
+            float expected = backend.score(little)[0];
+            assertThatThrownBy(() -> backend.score(large))
+                    .isInstanceOf(BackendException.class)
+                    .hasMessage(
+                            "cuda: 16777217 tokens in a batch; this model allows at most 16777216");
+            assertThat(backend.score(little)).containsExactly(expected);
+        }
+    }
+
     @Test
     void isNotUsedAfterClose() throws IOException {
         Backend backend = CudaBackend.open(request(Precision.AUTO, List.of(), 0), GEMM);
