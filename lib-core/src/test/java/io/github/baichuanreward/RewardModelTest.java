@@ -15,9 +15,12 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -328,6 +331,49 @@ class RewardModelTest {
     }
 
     @Test
+    void rankComputesThePromptOnce() throws Exception {
+        List<String> answers = List.of("一", "二二", "三三三");
+        try (RewardModel model = demo()) {
+            List<ScoredBatch> batches = new CopyOnWriteArrayList<>();
+            model.addListener(batches::add);
+            List<RankedAnswer> ranked = model.rank("怎样保持健康？", answers);
+            int prompt = model.encode(new PromptAnswer("怎样保持健康？", "一")).length - 2;
+            model.score("a", "b"); // after which the listener was told of the first batch
+            assertThat(batches.get(0).items()).isEqualTo(3);
+            assertThat(batches.get(0).sharedTokens()).isBetween(2L * prompt - 2, 2L * prompt + 2);
+            for (RankedAnswer answer : ranked) {
+                assertThat(answer.score().reward())
+                        .isEqualTo(model.score("怎样保持健康？", answer.answer()));
+            }
+        }
+    }
+
+    @Test
+    void everyWayToAskGivesTheSameScores() throws Exception {
+        List<PromptAnswer> items = new ArrayList<>();
+        for (int i = 0; i < 40; i++) {
+            items.add(new PromptAnswer("第" + i % 7 + "个问题", "回答".repeat(1 + i % 5)));
+        }
+        try (RewardModel model = demo()) {
+            List<int[]> ids = items.stream().map(model::encode).toList();
+            List<Score> expected = model.score(items);
+            assertThat(model.scoreIds(ids)).isEqualTo(expected);
+            try (Stream<Score> scores = model.score(items.stream())) {
+                assertThat(scores).isEqualTo(expected);
+            }
+            try (Stream<Score> scores = model.scoreIds(ids.stream())) {
+                assertThat(scores).isEqualTo(expected);
+            }
+            assertThat(model.scoreAsync(items).stream().map(CompletableFuture::join))
+                    .isEqualTo(expected);
+            assertThat(model.scoreIdsAsync(ids).stream().map(CompletableFuture::join))
+                    .isEqualTo(expected);
+            assertThat(model.scoreAsync(items.get(3).prompt(), items.get(3).answer()).get())
+                    .isEqualTo(expected.get(3));
+        }
+    }
+
+    @Test
     void isUnusableAfterCloseAndMayBeClosedTwice() throws IOException {
         RewardModel model = demo();
         model.score("你好", "你好！");
@@ -342,6 +388,10 @@ class RewardModelTest {
         assertThatThrownBy(() -> model.encode(new PromptAnswer("a", "b")))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessage("this RewardModel is closed");
+        assertThatThrownBy(() -> model.scoreAsync("a", "b").get())
+                .hasCauseInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> model.score(Stream.of(new PromptAnswer("a", "b"))))
+                .isInstanceOf(IllegalStateException.class);
     }
 
     @Test
