@@ -71,11 +71,19 @@ final class OrderedScores<T> implements Iterator<Score>, AutoCloseable {
             taken = following(taken);
             return score;
         } catch (RuntimeException e) {
-            problem = e;
-            outstanding.clear();
-            close();
+            end(e);
+            throw e;
+        } catch (Error e) { // of the device's thread, as it is: without memory, say
+            end(new IllegalStateException(e.toString(), e));
             throw e;
         }
+    }
+
+    /** Or the rewards of what is outstanding would go to other items. */
+    private void end(RuntimeException reason) {
+        problem = reason;
+        outstanding.clear();
+        close();
     }
 
     /** The next index, as far as they are counted. */

@@ -36,11 +36,6 @@ final class Submission implements AutoCloseable {
         return tokens < queue.tokensOfCaller();
     }
 
-    /** Whether no reward is left to take. */
-    boolean isEmpty() {
-        return outstanding.isEmpty();
-    }
-
     /** Asks for another reward, with the next call of {@link #next} at the latest. */
     void add(int[] sequence) {
         ScoringQueue.Item item = new ScoringQueue.Item(sequence, caller);

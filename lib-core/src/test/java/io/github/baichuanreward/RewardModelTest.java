@@ -24,6 +24,10 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+/**
+ * What applications import. Long, because each way to ask and each kind of wrong item has a test of
+ * its own.
+ */
 class RewardModelTest {
 
     @TempDir Path directory;

@@ -27,6 +27,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
+/**
+ * Who is computed when and with whom, and all that may happen to those who wait. Long, because each
+ * way to ask, to stop waiting and to fail has a test of its own.
+ */
 @Timeout(60)
 class ScoringQueueTest {
 
@@ -528,6 +532,62 @@ class ScoringQueueTest {
                 .hasMessage("item 2: of the test");
         assertThat(before)
                 .containsExactly(HeldBackend.reward(ids(1, 10)), HeldBackend.reward(ids(2, 10)));
+    }
+
+    @Test
+    void aListWithAnItemThatIsWrongIsNotComputed() {
+        List<int[]> items = List.of(ids(1, 10), ids(-1, 10), ids(3, 10));
+        try (OrderedScores<int[]> scores =
+                new OrderedScores<>(items.iterator(), this::encode, queue, "held", false)) {
+            assertThatThrownBy(scores::next)
+                    .isInstanceOf(ItemException.class)
+                    .hasMessage("item 1: of the test");
+        }
+        assertThat(backend.batches).isEmpty();
+    }
+
+    /** Or the next would get the reward of the one before. */
+    @Test
+    void afterAFailureThereAreNoMoreScores() {
+        OrderedScores<int[]> scores = scores(List.of(ids(1, 90), ids(2, 90), ids(3, 90)));
+        backend.failure = new BackendException("of the test");
+        backend.allow(10);
+        for (int i = 0; i < 3; i++) {
+            assertThatThrownBy(scores::next)
+                    .isInstanceOf(BackendException.class)
+                    .hasMessage("of the test");
+        }
+    }
+
+    @Test
+    void norAfterAnError() {
+        OrderedScores<int[]> scores = scores(List.of(ids(1, 90), ids(2, 90), ids(3, 90)));
+        backend.failure = new OutOfMemoryError("of the test");
+        backend.allow(10);
+        assertThatThrownBy(scores::next).isInstanceOf(OutOfMemoryError.class);
+        assertThatThrownBy(scores::next)
+                .isInstanceOf(IllegalStateException.class)
+                .hasRootCauseInstanceOf(OutOfMemoryError.class);
+    }
+
+    /** Whatever plans batches may fail; then so does the first that waits. */
+    @Test
+    void aFailureBeforeTheBatchReachesTheFirst() {
+        HeldBackend unplannable =
+                new HeldBackend(10) {
+                    @Override
+                    public int groupTokens() {
+                        throw new OutOfMemoryError("of the test");
+                    }
+                };
+        try (ScoringQueue other = new ScoringQueue(unplannable)) {
+            for (int i = 0; i < 2; i++) {
+                ScoringQueue.Item item =
+                        new ScoringQueue.Item(ids(1, 10), new ScoringQueue.Caller());
+                other.ask(List.of(item));
+                assertThatThrownBy(item.reward::get).hasCauseInstanceOf(OutOfMemoryError.class);
+            }
+        }
     }
 
     @Test

@@ -191,6 +191,22 @@ class MainTest {
                         reward: cpu: a batch of 77825 tokens needs \\d+ MiB of the Java heap, whose limit is \\d+ MiB; .*
                         Give a smaller --batch_tokens, fewer --threads, or a larger heap: JAVA_TOOL_OPTIONS=-Xmx1g ./reward \\.\\.\\.
                         """);
+        // The same where whoever asks waits for a list.
+        CommandLineRun list =
+                inSmallHeap(
+                        "bench",
+                        "--quiet",
+                        "--model",
+                        MODEL,
+                        "--lengths",
+                        "4000",
+                        "--batch_tokens",
+                        "80000",
+                        "--seconds",
+                        "1");
+        assertThat(list.status()).isEqualTo(1);
+        assertThat(list.err())
+                .contains("of the Java heap, whose limit is", "Give a smaller --batch_tokens");
         String[] traced = Arrays.copyOf(score, score.length + 1);
         traced[score.length] = "--stacktrace";
         assertThat(inSmallHeap(traced).err())
