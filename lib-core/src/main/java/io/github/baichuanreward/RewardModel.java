@@ -291,7 +291,10 @@ public final class RewardModel implements AutoCloseable {
         return encoder.encode(0, item).ids();
     }
 
-    /** Most tokens of one batch: lists are computed in pieces of about this size. */
+    /**
+     * Most tokens of one batch: what is asked for is computed in pieces of about this size. A CPU
+     * takes sequences that share a long prefix in larger ones, where it chose the size itself.
+     */
     public int batchTokens() {
         return backend.batchTokens();
     }

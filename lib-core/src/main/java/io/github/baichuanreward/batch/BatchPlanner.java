@@ -51,11 +51,8 @@ public final class BatchPlanner {
     private static void addFirst(
             PackedBatch.Builder batch, SharedPrefixes.Group group, List<int[]> waiting, int room) {
         List<Integer> members = fitting(group, waiting, room);
-        if (members.size() > 1 && members.contains(group.sequences().get(0))) {
-            batch.add(group.prefix(), members);
-        } else {
-            batch.add(group.sequences().get(0));
-        }
+        int first = group.sequences().get(0);
+        batch.add(group.prefix(), members.contains(first) ? members : List.of(first));
     }
 
     private static void addBehind(
@@ -66,13 +63,8 @@ public final class BatchPlanner {
         for (int sequence : members) {
             own += waiting.get(sequence).length - group.prefix();
         }
-        if (members.isEmpty() || (!whole && (long) SHORT * group.prefix() > own)) {
-            return;
-        }
-        if (members.size() > 1) {
+        if (!members.isEmpty() && (whole || (long) SHORT * group.prefix() <= own)) {
             batch.add(group.prefix(), members);
-        } else {
-            batch.add(members.get(0));
         }
     }
 

@@ -120,11 +120,15 @@ public final class PackedBatch {
         }
 
         /**
-         * Adds sequences that begin with the same ids.
+         * Adds sequences that begin with the same ids; one alone shares nothing.
          *
          * @param prefix how many ids they share; fewer than any of them has
          */
         void add(int prefix, List<Integer> group) {
+            if (group.size() == 1) {
+                add(group.get(0));
+                return;
+            }
             int prefixStart = tokens;
             add(new Segment(prefixStart, prefix, 0, 0, false), group.get(0));
             for (int sequence : group) {
