@@ -24,6 +24,7 @@ constexpr int RMS_NORM_THREADS = 128, RMS_NORM_SHARED_BYTES = 16;
 constexpr int SWIGLU_THREADS = 128, SWIGLU_COLUMNS = 2048;  // columns of gated that a block computes
 constexpr int VALUE_HEAD_THREADS = 256, VALUE_HEAD_SHARED_BYTES = 64;
 constexpr int GATHER_ROWS_THREADS = 256;
+constexpr int DEQUANTIZE_THREADS = 128, DEQUANTIZE_COLUMNS = 5120;  // columns of w that a block computes
 
 constexpr int ATTENTION_QUERIES = 128;
 constexpr int ATTENTION_THREADS = 128;
@@ -46,7 +47,8 @@ constexpr int GEMM_SHARED_BYTES = 64 * 1024;
     extern "C" __global__ void gemm_##dtype(E* y, const E* x, const E* w, int rows, int n, int k);             \
     extern "C" __global__ void gemm_add_##dtype(float* y, const E* x, const E* w, int rows, int n, int k);     \
     extern "C" __global__ void gemm_swiglu_##dtype(                                                            \
-            E* gated, const E* x, const E* gate_up_w, int rows, int intermediate, int k);
+            E* gated, const E* x, const E* gate_up_w, int rows, int intermediate, int k);                      \
+    extern "C" __global__ void dequantize_##dtype(E* w, const signed char* q, const float* scales, int k);
 KERNELS_OF(Bf16, bf16)
 KERNELS_OF(Fp16, f16)
 #undef KERNELS_OF

@@ -106,12 +106,32 @@ static void time_gather_rows(const Ceilings& ceilings) {
     });
 }
 
+static void time_dequantize(const Ceilings& ceilings, const std::string& name, int n, int k) {
+    const size_t count = (size_t) n * k;
+    const int sets = turns(3.0 * count);
+    // Bytes of other numbers: any will do.
+    const auto qs = buffers<signed char>(
+            sets, [&] { return reinterpret_cast<signed char*>(random_halves<Bf16>(count / 2, 1)); });
+    const auto ws = buffers<Bf16>(sets, [&] { return machine::allocate<Bf16>(count); });
+    float* scales = random_floats(n, 1e-4f);
+    const dim3 grid(n, (k + DEQUANTIZE_COLUMNS - 1) / DEQUANTIZE_COLUMNS);
+    measured(ceilings, "dequantize_bf16, " + name, 3.0 * count + 4.0 * n, [&](int i) {
+        machine::launch(
+                NAMED(dequantize_bf16), {grid, dim3(DEQUANTIZE_THREADS)}, ws[i % sets], qs[i % sets], scales, k);
+    });
+}
+
 void elementwise(const Ceilings& ceilings) {
     head({"4096 tokens", "MB read and written", "µs", "GB/s", "of the copy"});
     time_embedding(ceilings);
     time_rms_norm(ceilings);
     time_swiglu(ceilings);
     time_gather_rows(ceilings);
+    head({"weights of a layer", "MB read and written", "µs", "GB/s", "of the copy"});
+    time_dequantize(ceilings, "qkv", 3 * HIDDEN, HIDDEN);
+    time_dequantize(ceilings, "out", HIDDEN, HIDDEN);
+    time_dequantize(ceilings, "gate and up", 2 * INTERMEDIATE, HIDDEN);
+    time_dequantize(ceilings, "down", HIDDEN, INTERMEDIATE);
 }
 
 }  // namespace bench

@@ -23,7 +23,8 @@ Kernel described(const char* name, int threads, void (*kernel)(P...)) {
             KERNEL_OF(alibi_attention_d128_##dtype, ATTENTION_THREADS),                                           \
             KERNEL_OF(alibi_attention_d64_##dtype, ATTENTION_THREADS), KERNEL_OF(swiglu_##dtype, SWIGLU_THREADS), \
             KERNEL_OF(value_head_##dtype, VALUE_HEAD_THREADS), KERNEL_OF(gemm_##dtype, GEMM_THREADS),             \
-            KERNEL_OF(gemm_add_##dtype, GEMM_THREADS), KERNEL_OF(gemm_swiglu_##dtype, GEMM_THREADS)
+            KERNEL_OF(gemm_add_##dtype, GEMM_THREADS), KERNEL_OF(gemm_swiglu_##dtype, GEMM_THREADS),              \
+            KERNEL_OF(dequantize_##dtype, DEQUANTIZE_THREADS)
 
 }  // namespace
 

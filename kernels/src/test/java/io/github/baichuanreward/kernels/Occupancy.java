@@ -64,6 +64,7 @@ final class Occupancy {
                     claim("swiglu", "SWIGLU", "", 12, 12, 12),
                     claim("value_head", "VALUE_HEAD", "VALUE_HEAD_SHARED_BYTES", 2, 2, 2),
                     claim("gather_rows", "GATHER_ROWS", "", 5, 5, 5),
+                    claim("dequantize", "DEQUANTIZE", "", 12, 12, 12),
                     claim("gemm", "GEMM", "GEMM_SHARED_BYTES", 2, 2, 1),
                     claim("gemm_add", "GEMM", "GEMM_SHARED_BYTES", 2, 2, 1),
                     claim("gemm_swiglu", "GEMM", "GEMM_SHARED_BYTES", 2, 2, 1));

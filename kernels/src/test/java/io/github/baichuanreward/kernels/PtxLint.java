@@ -24,6 +24,7 @@ final class PtxLint {
             Map.of(
                     "alibi_attention_d128", Map.of("ld 4", 1), // slope of a head
                     "alibi_attention_d64", Map.of("ld 4", 1),
+                    "dequantize", Map.of("ld 4", 1), // scale of a row
                     "embedding", Map.of("ld 4", 1), // id
                     "gather_rows", Map.of("ld 4", 1), // index of a row
                     "value_head", Map.of("st 4", 1)); // reward

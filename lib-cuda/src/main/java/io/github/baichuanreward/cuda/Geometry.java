@@ -14,6 +14,10 @@ final class Geometry {
     static final int VALUE_HEAD_THREADS = 256;
     static final int VALUE_HEAD_SHARED_BYTES = 64;
     static final int GATHER_ROWS_THREADS = 256;
+    static final int DEQUANTIZE_THREADS = 128;
+
+    /** Columns of {@code w} that a block computes. */
+    static final int DEQUANTIZE_COLUMNS = 5120;
 
     /** Rows of a segment that an attention tile holds. */
     static final int ATTENTION_QUERIES = 128;

@@ -51,7 +51,12 @@ enum Kernel {
             "gather_rows",
             Geometry.GATHER_ROWS_THREADS,
             0,
-            "void* y, const void* x, const int* rows, int row_bytes");
+            "void* y, const void* x, const int* rows, int row_bytes"),
+    DEQUANTIZE(
+            "dequantize",
+            Geometry.DEQUANTIZE_THREADS,
+            0,
+            "E* w, const signed char* q, const float* scales, int k");
 
     private static final String ATTENTION =
             "E* context, const E* qkv, const Segment* segments, const AttentionTile* tiles, const"

@@ -17,6 +17,7 @@ final class Launchers {
     private static final int FLOAT = 4;
     private static final int HALF = 2;
     private static final int INT = 4;
+    private static final int BYTE = 1;
 
     /** Bytes of a {@code Segment}. */
     static final int SEGMENT_BYTES = 16;
@@ -161,6 +162,16 @@ final class Launchers {
         require(y, count, rowBytes, 1);
         require(rows, count, 1, INT);
         launch(Kernel.GATHER_ROWS, count, 1, y, x, rows, rowBytes);
+    }
+
+    /** {@code w[n] = half(q[n] * scales[n])}. */
+    void dequantize(DeviceBuffer w, DeviceBuffer q, DeviceBuffer scales, int k, int n) {
+        requireWidth(k);
+        require(w, n, k, HALF);
+        require(q, n, k, BYTE);
+        require(scales, n, 1, FLOAT);
+        int columns = ceilDiv(k, Geometry.DEQUANTIZE_COLUMNS);
+        launch(Kernel.DEQUANTIZE, n, columns, w, q, scales, k);
     }
 
     private void launch(Kernel kernel, int gridX, int gridY, Object... arguments) {

@@ -64,6 +64,10 @@ final class DeviceData {
         return upload(bytes);
     }
 
+    DeviceBuffer signedBytes(byte... values) {
+        return upload(ByteBuffer.wrap(values));
+    }
+
     /** Memory that is no number anywhere, so that what is not written shows. */
     DeviceBuffer unwritten(DType type, int count) {
         byte[] bytes = new byte[count * type.bytes()];

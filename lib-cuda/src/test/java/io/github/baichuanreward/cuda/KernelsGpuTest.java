@@ -164,6 +164,40 @@ class KernelsGpuTest {
                 });
     }
 
+    /** Of any size the bits that Java's own product has, rounded to float and then to half. */
+    @ParameterizedTest
+    @EnumSource(names = {"BFLOAT16", "FLOAT16"})
+    void dequantize(DType half) {
+        int n = 17;
+        Random random = new Random(9);
+        on(
+                half,
+                (kernels, data) -> {
+                    for (int k : new int[] {8, 24, 1000, hidden, 5128, 13_696}) {
+                        byte[] q = new byte[n * k];
+                        random.nextBytes(q);
+                        float[] scales = new float[n];
+                        for (int row = 0; row < n; row++) {
+                            scales[row] = (float) (Math.exp(2 * random.nextGaussian()) * 1e-5);
+                        }
+                        float[] products = new float[n * k];
+                        for (int i = 0; i < products.length; i++) {
+                            products[i] = q[i] * scales[i / k];
+                        }
+                        DeviceBuffer w = data.unwritten(half, n * k);
+                        kernels.dequantize(
+                                w,
+                                data.signedBytes(q),
+                                data.numbers(DType.FLOAT32, scales).buffer(),
+                                k,
+                                n);
+                        assertThat(data.read(half, w, n * k))
+                                .as("%d columns", k)
+                                .isEqualTo(data.numbers(half, products).values());
+                    }
+                });
+    }
+
     @ParameterizedTest
     @EnumSource(names = {"BFLOAT16", "FLOAT16"})
     void products(DType half) {

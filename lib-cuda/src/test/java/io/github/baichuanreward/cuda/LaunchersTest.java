@@ -85,18 +85,20 @@ class LaunchersTest {
         launchers.embedding(buf(), buf(), buf(), 16, 7);
         launchers.alibiAttention(buf(), buf(), buf(), buf(), buf(), 64, 1, 5, 9, 300);
         launchers.swiglu(buf(), buf(), 2056, 3);
+        launchers.dequantize(buf(), buf(), buf(), 5128, 3);
         launchers.gemm(buf(), buf(), buf(), 129, 264, 8);
         launchers.gemmSwiglu(buf(), buf(), buf(), 128, 72, 8);
 
         assertThat(launches)
                 .extracting(launch -> launch.gridX() + "x" + launch.gridY())
-                .containsExactly("7x1", "9x5", "3x2", "6x1", "2x1");
+                .containsExactly("7x1", "9x5", "3x2", "3x2", "6x1", "2x1");
     }
 
     @Test
     void nothingIsLaunchedForNoRows() {
         launchers.embedding(buf(), buf(), buf(), 16, 0);
         launchers.gatherRows(buf(), buf(), buf(), 16, 0);
+        launchers.dequantize(buf(), buf(), buf(), 16, 0);
 
         assertThat(launches).isEmpty();
     }
@@ -123,6 +125,14 @@ class LaunchersTest {
                 .isInstanceOf(AssertionError.class);
         assertThatThrownBy(() -> launchers.gatherRows(buf(), buf(), buf(), 20, 1))
                 .isInstanceOf(AssertionError.class);
+        assertThatThrownBy(() -> launchers.dequantize(small, buf(), buf(), 16, 4))
+                .hasMessage("4 x 16 x 2 bytes in a buffer of 100");
+        assertThatThrownBy(() -> launchers.dequantize(buf(), small, buf(), 32, 4))
+                .hasMessage("4 x 32 x 1 bytes in a buffer of 100");
+        assertThatThrownBy(() -> launchers.dequantize(buf(), buf(), small, 8, 26))
+                .hasMessage("26 x 1 x 4 bytes in a buffer of 100");
+        assertThatThrownBy(() -> launchers.dequantize(buf(), buf(), buf(), 20, 1))
+                .hasMessageContaining("20 columns");
     }
 
     private static Object[] values(Method method) {
