@@ -7,7 +7,10 @@
 //
 // Environment, read by the first call:
 //   FAKE_GPU_DEVICES   devices (1); 0 makes cuInit fail as on a machine without one
-//   FAKE_GPU_MEMORY    bytes of each device (2147483648)
+//   FAKE_GPU_MEMORY    bytes of each device (2147483648); or a list with commas, a number for each device, of which the
+//                      last is that of all further ones, too
+//   FAKE_GPU_PEERS     whether devices can access each other's memory (1); 0: none can, and the driver carries copies
+//                      between them
 //   FAKE_GPU_DRIVER    version of the driver (13000), on which it depends what images load
 //   FAKE_GPU_COMPUTE   compute capability, 10 * major + minor (90)
 //   FAKE_GPU_SEED      order of streams (0: only what is waited for runs), and of threads in kernels
@@ -20,11 +23,13 @@
 // returns before the copy has reached the device, so that only the default stream, and what waits for it, sees it;
 // page-locked memory is not to be touched, nor freed, while a copy of it is pending.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #define API extern "C" [[gnu::visibility("default")]] int
 
@@ -151,10 +156,13 @@ struct Object {
 
 struct Settings {
     int devices, driver, compute;
-    size_t memory;
+    std::vector<size_t> memory;  // of the first devices; the last one's is that of the others, too
+    bool has_peers;
     unsigned seed;
     bool faults_stay;
     std::string report;
+
+    size_t memory_of(int device) const { return memory[std::min<size_t>(device, memory.size() - 1)]; }
 };
 const Settings& settings();
 

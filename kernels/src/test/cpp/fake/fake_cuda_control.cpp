@@ -2,6 +2,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <new>
 #include <vector>
@@ -42,13 +43,25 @@ void refuse(int error, const char* format, ...) {
     throw Refusal{error, text};
 }
 
-static size_t number_of(const char* name, size_t otherwise) {
+static std::vector<size_t> numbers_of(const char* name, size_t otherwise) {
     const char* const text = getenv(name);
-    if (text == nullptr || *text == 0) return otherwise;
-    char* end;
-    const unsigned long long value = strtoull(text, &end, 10);
-    if (*end != 0 || *text == '-') refuse(UNKNOWN, "%s is %s, not a number", name, text);
-    return value;
+    if (text == nullptr || *text == 0) return {otherwise};
+    std::vector<size_t> values;
+    for (const char* at = text;; at++) {
+        const size_t digits = strspn(at, "0123456789");
+        if (digits == 0 || (at[digits] != 0 && at[digits] != ',')) {
+            refuse(UNKNOWN, "%s is %s, not a number, nor several with commas", name, text);
+        }
+        values.push_back(strtoull(at, nullptr, 10));
+        at += digits;
+        if (*at == 0) return values;
+    }
+}
+
+static size_t number_of(const char* name, size_t otherwise) {
+    const std::vector<size_t> values = numbers_of(name, otherwise);
+    if (values.size() != 1) refuse(UNKNOWN, "%s is %s, not one number", name, getenv(name));
+    return values[0];
 }
 
 static Settings read_settings() {
@@ -57,13 +70,16 @@ static Settings read_settings() {
     const std::string faults = set_faults == nullptr ? "process" : set_faults;
     Settings read{};
     read.devices = number_of("FAKE_GPU_DEVICES", 1);
-    read.memory = number_of("FAKE_GPU_MEMORY", (size_t) 2 << 30);
+    read.memory = numbers_of("FAKE_GPU_MEMORY", (size_t) 2 << 30);
+    const size_t peers = number_of("FAKE_GPU_PEERS", 1);
     read.driver = number_of("FAKE_GPU_DRIVER", 13000);
     read.compute = number_of("FAKE_GPU_COMPUTE", 90);
     read.seed = number_of("FAKE_GPU_SEED", 0);
     read.faults_stay = faults == "process";
     read.report = report == nullptr ? "" : report;
     if (read.devices > 64) refuse(UNKNOWN, "FAKE_GPU_DEVICES is %d; at most 64 are possible", read.devices);
+    if (peers > 1) refuse(UNKNOWN, "FAKE_GPU_PEERS is %zu, not 0 or 1", peers);
+    read.has_peers = peers == 1;
     if (faults != "process" && faults != "context") {
         refuse(UNKNOWN, "FAKE_GPU_FAULTS is %s, not process or context", faults.c_str());
     }

@@ -150,7 +150,7 @@ API cuDeviceGetPCIBusId(char* id, int bytes, int device) {
 API cuDeviceTotalMem_v2(size_t* bytes, int device) {
     return driver_call("cuDeviceTotalMem", [&] {
         require_device(device);
-        give(bytes, settings().memory);
+        give(bytes, settings().memory_of(device));
     });
 }
 
@@ -225,7 +225,7 @@ API cuDeviceCanAccessPeer(int* can, int device, int peer) {
     return driver_call("cuDeviceCanAccessPeer", [&] {
         require_device(device);
         require_device(peer);
-        give(can, device != peer ? 1 : 0);
+        give(can, device != peer && settings().has_peers ? 1 : 0);
     });
 }
 
@@ -235,6 +235,10 @@ API cuCtxEnablePeerAccess(void* peer, unsigned flags) {
         if (other == nullptr) refuse(INVALID_CONTEXT, "%p is no context, or was released", peer);
         if (flags != 0) refuse(INVALID_VALUE, "flags are %u, not 0", flags);
         if (other == &current()) refuse(INVALID_DEVICE, "a context is no peer of itself");
+        if (!settings().has_peers) {
+            refuse(PEER_ACCESS_UNSUPPORTED, "device %d cannot access the memory of device %d", current().device,
+                    other->device);
+        }
         if (!current().peers.insert(other->device).second) {
             refuse(PEER_ACCESS_ALREADY_ENABLED, "access to device %d is enabled already", other->device);
         }

@@ -28,7 +28,8 @@ size_t live_bytes() {
 
 size_t free_bytes(int device) {
     const size_t taken = live_bytes_of(device) + used_by_others[device];
-    return settings().memory > taken ? settings().memory - taken : 0;
+    const size_t memory = settings().memory_of(device);
+    return memory > taken ? memory - taken : 0;
 }
 
 void pretend_free(int device, size_t bytes) {
@@ -138,7 +139,7 @@ using namespace fake;
 API cuMemGetInfo_v2(size_t* free, size_t* total) {
     return call({.name = "cuMemGetInfo"}, [&] {
         give(free, free_bytes(current().device));
-        give(total, settings().memory);
+        give(total, settings().memory_of(current().device));
     });
 }
 

@@ -5,10 +5,11 @@
 
 namespace fake_gpu {
 
-constexpr int INVALID_VALUE = 1, NOT_INITIALIZED = 3, NO_DEVICE = 100, INVALID_DEVICE = 101, INVALID_CONTEXT = 201;
-constexpr int INVALID_HANDLE = 400, ILLEGAL_ADDRESS = 700, PEER_ACCESS_ALREADY_ENABLED = 704;
-constexpr int CONTEXT_IS_DESTROYED = 709;
+constexpr int INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_INITIALIZED = 3, NO_DEVICE = 100, INVALID_DEVICE = 101;
+constexpr int INVALID_CONTEXT = 201, PEER_ACCESS_UNSUPPORTED = 217, INVALID_HANDLE = 400, ILLEGAL_ADDRESS = 700;
+constexpr int PEER_ACCESS_ALREADY_ENABLED = 704, CONTEXT_IS_DESTROYED = 709, UNKNOWN = 999;
 static const std::vector<std::string> TWO = {"FAKE_GPU_DEVICES=2"};
+static const std::vector<std::string> NO_PEERS = {"FAKE_GPU_DEVICES=2", "FAKE_GPU_PEERS=0"};
 
 static void test_availability(check::Cases& cases) {
     run(cases, "a machine without a device", {"", "", {"FAKE_GPU_DEVICES=0"}}, [] {
@@ -35,6 +36,33 @@ static void test_availability(check::Cases& cases) {
                 check::require(major == 8 && minor == 9 && shared == 99 << 10, "compute capability");
                 return "";
             });
+    run(cases, "each device has the memory of its place in the list, or of the last one",
+            {"", "", {"FAKE_GPU_DEVICES=4", "FAKE_GPU_MEMORY=24000000000,10000,500"}}, [] {
+                OK(cuInit(0));
+                for (int number = 0; number < 4; number++) {
+                    const size_t expected = number == 0 ? 24000000000 : number == 1 ? 10000 : 500;
+                    size_t bytes = 0, free = 0, total = 0;
+                    OK(cuDeviceTotalMem_v2(&bytes, number));
+                    const Device device(number);
+                    OK(cuMemGetInfo_v2(&free, &total));
+                    const bool same = bytes == expected && free == expected && total == expected;
+                    check::require(same, std::to_string(number) + " has " + std::to_string(bytes));
+                }
+                const Device device(3);
+                const Buffer<char> all(500);
+                Address a = 0;
+                FAILS(OUT_OF_MEMORY, cuMemAlloc_v2(&a, 1));
+                const Device larger(1);
+                const Buffer<char> more(10000);
+                return "";
+            });
+    for (const char* const setting : {"FAKE_GPU_MEMORY=1000,", "FAKE_GPU_MEMORY=1000,-5", "FAKE_GPU_MEMORY=2G",
+                 "FAKE_GPU_DEVICES=1,2", "FAKE_GPU_PEERS=2"}) {
+        run(cases, std::string("a setting that makes no sense, ") + setting, {", not ", "", {setting}}, [] {
+            FAILS(UNKNOWN, cuInit(0));
+            return "";
+        });
+    }
     run(cases, "a device that is not there", {"there is no device 1", "", {}}, [] {
         int device = 0;
         OK(cuInit(0));
@@ -114,6 +142,33 @@ static void test_other_devices(check::Cases& cases) {
         FAILS(PEER_ACCESS_ALREADY_ENABLED, cuCtxEnablePeerAccess(other.context, 0));
         OK(launch_swiglu(module, gated.address, gate_up.address, 1, 8, nullptr));
         OK(cuCtxSynchronize());
+        return "";
+    });
+    run(cases, "devices without access to each other", {"device 0 cannot access the memory of device 1", "", NO_PEERS},
+            [] {
+                const Device other(1);
+                const Buffer<int> a(1);
+                const Device device(0);
+                const Buffer<int> b(std::vector<int>{5});
+                int can = 1;
+                OK(cuDeviceCanAccessPeer(&can, 0, 1));
+                check::require(can == 0, "access possible");
+                FAILS(PEER_ACCESS_UNSUPPORTED, cuCtxEnablePeerAccess(other.context, 0));
+                OK(cuMemcpyPeerAsync(a.address, other.context, b.address, device.context, 4, nullptr));
+                OK(cuCtxSynchronize());
+                other.make_current();
+                check::require(a.download()[0] == 5, "not copied");
+                return "";
+            });
+    run(cases, "a kernel on the memory of a device that cannot be accessed", {"has no access", "", NO_PEERS}, [] {
+        const Device other(1);
+        const Buffer<uint16_t> gate_up(std::vector<uint16_t>(16));
+        const Device device(0);
+        const Module module;
+        const Buffer<uint16_t> gated(8);
+        FAILS(PEER_ACCESS_UNSUPPORTED, cuCtxEnablePeerAccess(other.context, 0));
+        OK(launch_swiglu(module, gated.address, gate_up.address, 1, 8, nullptr));
+        FAILS(ILLEGAL_ADDRESS, cuCtxSynchronize());
         return "";
     });
     run(cases, "a copy to another device's memory", {"may not touch without peer access", "", TWO}, [] {

@@ -43,6 +43,13 @@ class WithFakeGpuTest {
     }
 
     @Test
+    void givesEachDeviceItsMemory() throws Exception {
+        CommandRun run = run("--memory", "2G,300M,1000", "env");
+
+        assertThat(run.output().lines()).contains("FAKE_GPU_MEMORY=2147483648,314572800,1000");
+    }
+
+    @Test
     void endsAsTheCommandDoes() throws Exception {
         assertThat(run("sh", "-c", "exit 7").status()).isEqualTo(7);
     }
@@ -52,7 +59,8 @@ class WithFakeGpuTest {
         assertRefused("no command");
         assertRefused("unknown option --device", "--device", "1", "true");
         assertRefused("--devices wants a number, not two", "--devices", "two", "true");
-        assertRefused("--memory wants a number of bytes, not 1T", "--memory", "1T", "true");
+        assertRefused("--memory wants a number of bytes, or some", "--memory", "1T", "true");
+        assertRefused("with commas, not 1G,", "--memory", "1G,", "true");
         assertRefused("--memory wants a value", "--memory");
     }
 
