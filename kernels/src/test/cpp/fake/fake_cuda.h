@@ -15,7 +15,7 @@
 //   FAKE_GPU_COMPUTE   compute capability, 10 * major + minor (90)
 //   FAKE_GPU_SEED      order of streams (0: only what is waited for runs), and of threads in kernels
 //   FAKE_GPU_FAULTS    what a fault breaks: process (the device, until the process ends, as CUDA documents it) or
-//                      context (until its context ends, as drivers may let it be)
+//                      context (until its context ends, as drivers may let it be); other devices go on either way
 //   FAKE_GPU_REPORT    file for the report of what was never released, written at exit; else standard error has it
 // Calls that control it, of cuCtxSetLimit and cuCtxGetLimit with limits that no driver knows: enum Control.
 //
@@ -79,6 +79,9 @@ enum Control : int {
     ALLOCATED_BYTES = 0x7f00000a,  // get: of device memory, so far
     CUBIN_ERROR = 0x7f00000b,      // set: what loading a cubin gives, whatever it is; 0: what it deserves
     PTX_ERROR = 0x7f00000c,        // set: the same of PTX
+    // set k: the current device breaks, as after an illegal address, when its k-th launch of a kernel from now on runs;
+    // 0: no device does. get: k, less the launches that have run since; 0 where it is not to break
+    BREAK_AFTER = 0x7f00000d,
 };
 
 // Thrown where a call is wrong: what it returns, and a sentence for standard error; none where programs may well try.
@@ -154,6 +157,7 @@ struct Object {
     void* pointer() const { return reinterpret_cast<void*>(handle); }
 };
 
+constexpr int MAX_DEVICES = 64;
 struct Settings {
     int devices, driver, compute;
     std::vector<size_t> memory;  // of the first devices; the last one's is that of the others, too

@@ -9,6 +9,7 @@
 
 #include "fake_cuda_devices.h"
 #include "fake_cuda_memory.h"
+#include "fake_cuda_modules.h"
 
 namespace fake {
 
@@ -77,7 +78,9 @@ static Settings read_settings() {
     read.seed = number_of("FAKE_GPU_SEED", 0);
     read.faults_stay = faults == "process";
     read.report = report == nullptr ? "" : report;
-    if (read.devices > 64) refuse(UNKNOWN, "FAKE_GPU_DEVICES is %d; at most 64 are possible", read.devices);
+    if (read.devices > MAX_DEVICES) {
+        refuse(UNKNOWN, "FAKE_GPU_DEVICES is %d; at most %d are possible", read.devices, MAX_DEVICES);
+    }
     if (peers > 1) refuse(UNKNOWN, "FAKE_GPU_PEERS is %zu, not 0 or 1", peers);
     read.has_peers = peers == 1;
     if (faults != "process" && faults != "context") {
@@ -190,6 +193,8 @@ static void set_control(int control, size_t value) {
         case PTX_ERROR:
             ptx_error = value;
             return;
+        case BREAK_AFTER:
+            return value == 0 ? break_no_device() : break_after(controlled_device(), value);
         default:
             refuse(INVALID_VALUE, "control %#x cannot be set", control);
     }
@@ -217,6 +222,8 @@ static size_t get_control(int control) {
             return copied_bytes;
         case ALLOCATED_BYTES:
             return allocated_bytes;
+        case BREAK_AFTER:
+            return launches_to_break(controlled_device());
         default:
             refuse(INVALID_VALUE, "there is no control %#x", control);
     }

@@ -195,24 +195,34 @@ void copy_2d(const char* name, const Copy2D* how, Stream& stream, bool is_waited
     copy(stream, name, target, source, {how->width, how->height}, is_waited_for);
 }
 
-// Between two devices, which need no access to each other's memory for it: the driver carries it.
+// Between two devices, which need no access to each other's memory for it: the driver carries it. With a device that
+// is broken no copy begins; one that was queued before lets the other device go on, and leaves what is no number there.
 void copy_peer(const char* name, Address target, const void* target_context, Address source, const void* source_context,
         size_t bytes, Stream& stream) {
     const Context* const to = contexts.find(target_context);
     const Context* const from = contexts.find(source_context);
     if (to == nullptr || from == nullptr) refuse(INVALID_CONTEXT, "a context that was released, or never was");
+    if (to->is_broken || from->is_broken) throw Refusal{ILLEGAL_ADDRESS, ""};
     if (bytes == 0) return;
     require_inside(*to, target, bytes, "target");
     require_inside(*from, source, bytes, "source");
     const uintptr_t to_handle = to->handle, from_handle = from->handle;
     enqueue(stream, name, [=] {
+        if (has_broken(to_handle)) return;
         const Context* const to = contexts.find(reinterpret_cast<const void*>(to_handle));
         const Context* const from = contexts.find(reinterpret_cast<const void*>(from_handle));
-        if (to == nullptr || from == nullptr) refuse(INVALID_CONTEXT, "a context was released before the copy ran");
+        const bool is_lost = has_broken(from_handle);
+        if (to == nullptr || (from == nullptr && !is_lost)) {
+            refuse(INVALID_CONTEXT, "a context was released before the copy ran");
+        }
         require_inside(*to, target, bytes, "target");
-        require_inside(*from, source, bytes, "source");
-        require_written(source, bytes, "source");
-        memmove(reinterpret_cast<void*>(target), reinterpret_cast<const void*>(source), bytes);
+        if (is_lost) {
+            memset(reinterpret_cast<void*>(target), 0xff, bytes);
+        } else {
+            require_inside(*from, source, bytes, "source");
+            require_written(source, bytes, "source");
+            memmove(reinterpret_cast<void*>(target), reinterpret_cast<const void*>(source), bytes);
+        }
         set_written(target, bytes, true);
     });
 }

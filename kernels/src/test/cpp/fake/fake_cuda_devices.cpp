@@ -14,6 +14,8 @@ Table<Context>& contexts = *new Table<Context>("context");
 static std::vector<Context*>& primaries = *new std::vector<Context*>;  // of each device, null where not retained
 static std::set<int>& lost = *new std::set<int>;                       // devices, by a fault
 
+static std::set<uintptr_t>& broken = *new std::set<uintptr_t>;  // contexts, by a fault
+
 // Handles of contexts, the current one last.
 static thread_local uintptr_t current_stack[16];
 static thread_local int current_depth;
@@ -34,9 +36,12 @@ Context& current() {
 void break_context(Context& context, const std::string& why) {
     say("device " + std::to_string(context.device) + ": " + why);
     context.is_broken = true;
+    broken.insert(context.handle);
     if (settings().faults_stay) lost.insert(context.device);
     drop_work(context);
 }
+
+bool has_broken(uintptr_t handle) { return broken.contains(handle); }
 
 static void require_device(int device) {
     if (device < 0 || device >= settings().devices) {

@@ -27,6 +27,8 @@ Context* current_or_null();
 
 // Makes a context broken, says why, and drops all its work.
 void break_context(Context& context, const std::string& why);
+// Whether that became of the context of a handle, which may be no more.
+bool has_broken(uintptr_t handle);
 
 int max_shared_bytes();
 

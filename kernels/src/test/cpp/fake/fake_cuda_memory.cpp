@@ -11,8 +11,8 @@
 namespace fake {
 
 static std::map<Address, Allocation>& allocations = *new std::map<Address, Allocation>;
-static std::map<Address, uint64_t>& freed_by = *new std::map<Address, uint64_t>;  // begin -> call
-static std::vector<size_t>& used_by_others = *new std::vector<size_t>(64);        // of each device
+static std::map<Address, uint64_t>& freed_by = *new std::map<Address, uint64_t>;     // begin -> call
+static std::vector<size_t>& used_by_others = *new std::vector<size_t>(MAX_DEVICES);  // of each device
 
 size_t live_bytes_of(int device) {
     size_t bytes = 0;

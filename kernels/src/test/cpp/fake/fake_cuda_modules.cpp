@@ -1,6 +1,9 @@
 // Modules, functions and launches.
 #include "fake_cuda_modules.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "fake_cuda_memory.h"
 #include "fake_cuda_streams.h"
 #include "simt.h"
@@ -19,6 +22,9 @@ struct Function : Object {
 };
 Table<Module>& modules = *new Table<Module>("module");
 Table<Function>& functions = *new Table<Function>("function");
+
+// Of each device, in how many launches it breaks; 0 for never.
+uint64_t to_break[MAX_DEVICES];
 
 std::string line_of(const Module& module) {
     return "module of device " + std::to_string(module.context->device) + ", loaded by call " +
@@ -127,6 +133,8 @@ void launch(const Function& function, dim3 grid, dim3 block, unsigned shared_byt
     if (parameters == nullptr) refuse(INVALID_VALUE, "%s: no parameters", function.kernel->name.c_str());
     launches++;
     enqueue(stream, function.kernel->name.c_str(), [=, run = function.kernel->bind(parameters)] {
+        uint64_t& left = to_break[context->device];
+        if (left > 0 && --left == 0) throw Refusal{ILLEGAL_ADDRESS, "the launch that was to break the device"};
         uint64_t owners = 1ull << context->device;
         for (const int peer : context->peers) owners |= 1ull << peer;
         simt::show_owners(owners);
@@ -136,6 +144,10 @@ void launch(const Function& function, dim3 grid, dim3 block, unsigned shared_byt
 }
 
 }  // namespace
+
+void break_after(int device, uint64_t k) { to_break[device] = k; }
+uint64_t launches_to_break(int device) { return to_break[device]; }
+void break_no_device() { std::fill(std::begin(to_break), std::end(to_break), 0); }
 
 void end_modules(const Context& context) {
     std::vector<Module*> left;

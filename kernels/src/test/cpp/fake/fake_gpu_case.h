@@ -114,6 +114,7 @@ void test_memory(check::Cases& cases);
 void test_copies(check::Cases& cases);
 void test_streams(check::Cases& cases);
 void test_devices(check::Cases& cases);
+void test_faults_of_devices(check::Cases& cases);
 void test_launches(check::Cases& cases);
 void test_products(check::Cases& cases);
 void test_control(check::Cases& cases);

@@ -226,17 +226,6 @@ static void test_other_devices(check::Cases& cases) {
                 FAILS(INVALID_HANDLE, cuEventRecord(event.handle, stream.handle));
                 return "";
             });
-    run(cases, "a fault on one device leaves the others", {"device 1: ", "", TWO}, [] {
-        const Device healthy(0);
-        const Buffer<int> a(std::vector<int>{5});
-        const Device device(1);
-        const Buffer<int> b(1);
-        int value = 0;
-        FAILS(ILLEGAL_ADDRESS, cuMemcpyDtoH_v2(&value, b.address, 4));
-        healthy.make_current();
-        check::require(a.download()[0] == 5, "differs");
-        return "";
-    });
 }
 
 static void work(const Device& device, int number) {

@@ -7,6 +7,7 @@ int main(int argc, char** argv) {
     fake_gpu::test_copies(cases);
     fake_gpu::test_streams(cases);
     fake_gpu::test_devices(cases);
+    fake_gpu::test_faults_of_devices(cases);
     fake_gpu::test_launches(cases);
     fake_gpu::test_products(cases);
     fake_gpu::test_control(cases);

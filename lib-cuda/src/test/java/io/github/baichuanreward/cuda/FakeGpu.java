@@ -33,6 +33,7 @@ final class FakeGpu implements BeforeEachCallback, AfterEachCallback {
     private static final int ALLOCATED_BYTES = 0x7f00000a;
     private static final int CUBIN_ERROR = 0x7f00000b;
     private static final int PTX_ERROR = 0x7f00000c;
+    private static final int BREAK_AFTER = 0x7f00000d;
 
     /** Leaks that a test has been told of. */
     private static long leaksSaid;
@@ -52,6 +53,7 @@ final class FakeGpu implements BeforeEachCallback, AfterEachCallback {
     /** As a test must leave it, and what else was asked for is taken back. */
     static void leave() {
         failCall(0);
+        breakNoDevice();
         refuseImages(0, 0);
         productOrder(1);
         assertNothingLives();
@@ -97,6 +99,21 @@ final class FakeGpu implements BeforeEachCallback, AfterEachCallback {
     /** Calls since {@link #failCall}. */
     static long calls() {
         return get(FAIL_CALL);
+    }
+
+    /**
+     * Lets the device that is in use by the thread, or the first, break when its k-th launch from
+     * now on runs, as after an illegal address; other devices go on. With {@code FAKE_GPU_FAULTS}
+     * as it is by default it stays broken as long as this process, so that is for a test's own
+     * process.
+     */
+    static void breakAfter(int k) {
+        set(BREAK_AFTER, k);
+    }
+
+    /** Takes every {@link #breakAfter} back. */
+    static void breakNoDevice() {
+        set(BREAK_AFTER, 0);
     }
 
     static long launches() {
