@@ -4,11 +4,7 @@ import io.github.baichuanreward.backend.Backend;
 import io.github.baichuanreward.batch.BatchPlanner;
 import io.github.baichuanreward.batch.PackedBatch;
 import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
-import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
@@ -23,11 +19,9 @@ import org.slf4j.LoggerFactory;
  * Many callers, full batches: what any number of threads ask for is computed by one thread of this
  * queue, batch after batch.
  *
- * <p>Items wait in the order of fair shares: a caller's items follow one another by their tokens,
- * and a caller who comes later begins where the others are now, not behind what they have waiting
- * (start-time fair queueing; Goyal, Vin and Cheng, 1996). A batch is chosen from the first {@link
- * #WINDOW_BATCHES} batches' worth of them, the first item always among it; so an item waits for no
- * more batches than there are items before it, and hardly for others that were asked for later.
+ * <p>Items wait in a {@link FairOrder}. A batch is chosen from the first {@link #WINDOW_BATCHES}
+ * batches' worth of them, the first item always among it; so an item waits for no more batches than
+ * there are items before it, and hardly for others that were asked for later.
  *
  * <p>A batch begins as soon as the device is free and something waits. Only right after a batch,
  * whose callers may be about to come back, is there a wait of at most {@link #RETURN_NANOS}, until
@@ -38,9 +32,6 @@ final class ScoringQueue implements AutoCloseable {
 
     /** Batches' worth of tokens that a batch is chosen from, and that one caller may have here. */
     static final int WINDOW_BATCHES = 16;
-
-    /** Items that a batch is chosen from, where they are very short. */
-    private static final int WINDOW_ITEMS = 4096;
 
     /** How long the callers of the last batch may take to come back. */
     static final long RETURN_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
@@ -57,11 +48,7 @@ final class ScoringQueue implements AutoCloseable {
     private final Condition arrived = lock.newCondition();
 
     // Guarded by the lock.
-    private final TreeSet<Item> waiting =
-            new TreeSet<>(Comparator.<Item>comparingLong(i -> i.turn).thenComparingLong(i -> i.id));
-    private long waitingTokens;
-    private long present;
-    private long ids;
+    private final FairOrder waiting;
     private boolean closed;
 
     // The worker's.
@@ -74,8 +61,8 @@ final class ScoringQueue implements AutoCloseable {
     /** Somebody's turn in the order of fair shares; used by one thread at a time. */
     static final class Caller {
 
-        /** Where the next item stands, in tokens. Guarded by the queue's lock. */
-        private long next;
+        /** Where the next item stands, in tokens; {@link FairOrder}'s. */
+        long next;
     }
 
     /** A sequence that waits for its reward. */
@@ -83,10 +70,12 @@ final class ScoringQueue implements AutoCloseable {
 
         final int[] sequence;
         final CompletableFuture<Float> reward = new CompletableFuture<>();
-        private final Caller caller;
-        private long turn;
-        private long id;
+        final Caller caller;
         private long arrival;
+
+        // FairOrder's.
+        long turn;
+        long id;
 
         Item(int[] sequence, Caller caller) {
             this.sequence = sequence;
@@ -98,6 +87,7 @@ final class ScoringQueue implements AutoCloseable {
     ScoringQueue(Backend backend) {
         this.backend = backend;
         this.batchTokens = backend.batchTokens();
+        this.waiting = new FairOrder(batchTokens);
         this.worker = new Thread(this::work, "reward-queue-" + NUMBER.incrementAndGet());
         // A model that was never closed must not keep the application alive.
         worker.setDaemon(true);
@@ -118,7 +108,7 @@ final class ScoringQueue implements AutoCloseable {
     long waitingTokens() {
         lock.lock();
         try {
-            return waitingTokens;
+            return waiting.tokens();
         } finally {
             lock.unlock();
         }
@@ -141,12 +131,8 @@ final class ScoringQueue implements AutoCloseable {
             requireOpen();
             long now = System.nanoTime();
             for (Item item : items) {
-                item.turn = Math.max(present, item.caller.next);
-                item.caller.next = item.turn + item.sequence.length;
-                item.id = ++ids; // 0 has one that was never asked for
                 item.arrival = now;
                 waiting.add(item);
-                waitingTokens += item.sequence.length;
             }
             arrived.signal();
         } finally {
@@ -160,7 +146,7 @@ final class ScoringQueue implements AutoCloseable {
         lock.lock();
         try {
             for (Item item : items) {
-                if (take(item)) {
+                if (waiting.remove(item)) {
                     withdrawn.add(item);
                 }
             }
@@ -182,20 +168,27 @@ final class ScoringQueue implements AutoCloseable {
         }
     }
 
-    /** Lets nobody in any more, and fails those who are. */
+    /** Lets nobody in any more, and fails those who are; needs no memory, which may be missing. */
     private void failWaiting(Throwable reason) {
-        List<Item> left;
         lock.lock();
         try {
             closed = true;
-            left = List.copyOf(waiting);
-            waiting.clear();
-            waitingTokens = 0;
             arrived.signalAll();
         } finally {
             lock.unlock();
         }
-        left.forEach(item -> item.reward.completeExceptionally(reason));
+        for (Item left = poll(); left != null; left = poll()) {
+            left.reward.completeExceptionally(reason);
+        }
+    }
+
+    private @Nullable Item poll() {
+        lock.lock();
+        try {
+            return waiting.poll();
+        } finally {
+            lock.unlock();
+        }
     }
 
     private void awaitEnd() {
@@ -216,14 +209,6 @@ final class ScoringQueue implements AutoCloseable {
         if (closeFailure instanceof Error failure) {
             throw failure;
         }
-    }
-
-    private boolean take(Item item) {
-        boolean taken = waiting.remove(item);
-        if (taken) {
-            waitingTokens -= item.sequence.length;
-        }
-        return taken;
     }
 
     private void requireOpen() {
@@ -261,7 +246,7 @@ final class ScoringQueue implements AutoCloseable {
                 arrived.awaitUninterruptibly();
             }
             long wait = endOfLast + RETURN_NANOS - System.nanoTime();
-            while (!closed && wait > 0 && waitingTokens < batchTokens && isAwaitingCallers()) {
+            while (!closed && wait > 0 && waiting.tokens() < batchTokens && isAwaitingCallers()) {
                 wait = arrived.awaitNanos(wait);
             }
             return !closed;
@@ -273,13 +258,7 @@ final class ScoringQueue implements AutoCloseable {
     }
 
     private boolean isAwaitingCallers() {
-        return callersOfLast > 1 && callers(waiting) < callersOfLast;
-    }
-
-    private static int callers(Iterable<Item> items) {
-        Set<Caller> callers = new HashSet<>();
-        items.forEach(item -> callers.add(item.caller));
-        return callers.size();
+        return callersOfLast > 1 && waiting.callers() < callersOfLast;
     }
 
     private void computeNext() {
@@ -308,55 +287,28 @@ final class ScoringQueue implements AutoCloseable {
             }
             current.forEach(item -> item.reward.completeExceptionally(e));
         }
-        callersOfLast = callers(current);
+        callersOfLast = FairOrder.callers(current);
         current = List.of();
         endOfLast = System.nanoTime();
     }
 
     /** The items whose turn is next. */
     private List<Item> window() {
-        List<Item> window = new ArrayList<>();
         lock.lock();
         try {
-            long tokens = 0;
-            for (Item item : waiting) {
-                tokens += item.sequence.length;
-                boolean full = tokens > tokensOfCaller() || window.size() == WINDOW_ITEMS;
-                if (full && !window.isEmpty()) {
-                    break;
-                }
-                window.add(item);
-            }
+            return waiting.window(tokensOfCaller());
         } finally {
             lock.unlock();
         }
-        return window;
     }
 
-    /**
-     * Takes the items of a batch out of those that wait. One that was withdrawn since is computed
-     * all the same.
-     */
     private List<Item> taken(List<Item> window, int[] order) {
-        List<Item> items = new ArrayList<>(order.length);
         lock.lock();
         try {
-            // Goes on by what each of those who wait is due; or those who keep coming for one item
-            // each would hold it, and overtake everyone else for ever. But no further than a batch
-            // beyond the first, or who comes now would be behind much of a list.
-            long first = window.get(0).turn;
-            long due = Math.max(1, batchTokens / Math.max(1, callers(waiting)));
-            present =
-                    Math.max(
-                            present, Math.min(Math.max(present, first) + due, first + batchTokens));
-            for (int index : order) {
-                items.add(window.get(index));
-                take(window.get(index));
-            }
+            return waiting.take(window, order);
         } finally {
             lock.unlock();
         }
-        return items;
     }
 
     private void tell(PackedBatch batch, long begun, long planned, long ended) {
