@@ -3,14 +3,10 @@ package io.github.baichuanreward;
 import io.github.baichuanreward.backend.Backend;
 import io.github.baichuanreward.batch.BatchPlanner;
 import io.github.baichuanreward.batch.PackedBatch;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -19,22 +15,15 @@ import org.slf4j.LoggerFactory;
  * Many callers, full batches: what any number of threads ask for is computed by one thread of this
  * queue, batch after batch.
  *
- * <p>Items wait in a {@link FairOrder}. A batch is chosen from the first {@link #WINDOW_BATCHES}
- * batches' worth of them, the first item always among it; so an item waits for no more batches than
- * there are items before it, and hardly for others that were asked for later.
- *
- * <p>A batch begins as soon as the device is free and something waits. Only right after a batch,
- * whose callers may be about to come back, is there a wait of at most {@link #RETURN_NANOS}, until
- * as many callers are there or a batch is full: without it they would fall into a batch of the
- * first and a batch of the rest.
+ * <p>A batch begins as soon as there are {@link WaitingItems} and the thread computes nothing. It
+ * is chosen from the first {@link #WINDOW_BATCHES} batches' worth of them in a {@link FairOrder},
+ * the first item always among it; so an item waits for no more batches than there are items before
+ * it, and hardly for others that were asked for later.
  */
 final class ScoringQueue implements AutoCloseable {
 
     /** Batches' worth of tokens that a batch is chosen from, and that one caller may have here. */
     static final int WINDOW_BATCHES = 16;
-
-    /** How long the callers of the last batch may take to come back. */
-    static final long RETURN_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
     private static final AtomicInteger NUMBER = new AtomicInteger();
     private static final Logger LOG = LoggerFactory.getLogger(ScoringQueue.class);
@@ -44,17 +33,10 @@ final class ScoringQueue implements AutoCloseable {
     private final List<ScoringListener> listeners = new CopyOnWriteArrayList<>();
     private final Thread worker;
 
-    private final ReentrantLock lock = new ReentrantLock();
-    private final Condition arrived = lock.newCondition();
-
-    // Guarded by the lock.
-    private final FairOrder waiting;
-    private boolean closed;
+    private final WaitingItems waiting;
 
     // The worker's.
     private List<Item> current = List.of();
-    private int callersOfLast;
-    private long endOfLast = System.nanoTime();
 
     private volatile @Nullable Throwable closeFailure;
 
@@ -71,7 +53,9 @@ final class ScoringQueue implements AutoCloseable {
         final int[] sequence;
         final CompletableFuture<Float> reward = new CompletableFuture<>();
         final Caller caller;
-        private long arrival;
+
+        /** When it was asked for, set by {@link WaitingItems}. */
+        long arrival;
 
         // FairOrder's.
         long turn;
@@ -87,7 +71,7 @@ final class ScoringQueue implements AutoCloseable {
     ScoringQueue(Backend backend) {
         this.backend = backend;
         this.batchTokens = backend.batchTokens();
-        this.waiting = new FairOrder(batchTokens);
+        this.waiting = new WaitingItems(batchTokens, System::nanoTime);
         this.worker = new Thread(this::work, "reward-queue-" + NUMBER.incrementAndGet());
         // A model that was never closed must not keep the application alive.
         worker.setDaemon(true);
@@ -106,12 +90,7 @@ final class ScoringQueue implements AutoCloseable {
 
     /** Tokens of the items that wait, those of the batch that is being computed not included. */
     long waitingTokens() {
-        lock.lock();
-        try {
-            return waiting.tokens();
-        } finally {
-            lock.unlock();
-        }
+        return waiting.tokens();
     }
 
     /**
@@ -126,34 +105,13 @@ final class ScoringQueue implements AutoCloseable {
                     "a ScoringListener asked for a score, for which the queue would have to wait"
                             + " for itself; ask on another thread");
         }
-        lock.lock();
-        try {
-            requireOpen();
-            long now = System.nanoTime();
-            for (Item item : items) {
-                item.arrival = now;
-                waiting.add(item);
-            }
-            arrived.signal();
-        } finally {
-            lock.unlock();
-        }
+        waiting.add(items);
     }
 
     /** Takes back items that nobody wants any longer; those of a begun batch are computed. */
     void withdraw(Iterable<Item> items) {
-        List<Item> withdrawn = new ArrayList<>();
-        lock.lock();
-        try {
-            for (Item item : items) {
-                if (waiting.remove(item)) {
-                    withdrawn.add(item);
-                }
-            }
-        } finally {
-            lock.unlock();
-        }
-        withdrawn.forEach(item -> item.reward.cancel(false)); // somebody may wait all the same
+        // Somebody may wait for them all the same.
+        waiting.withdraw(items).forEach(item -> item.reward.cancel(false));
     }
 
     /**
@@ -162,32 +120,9 @@ final class ScoringQueue implements AutoCloseable {
      */
     @Override
     public void close() {
-        failWaiting(new IllegalStateException(RewardModel.CLOSED));
+        waiting.close(new IllegalStateException(RewardModel.CLOSED));
         if (Thread.currentThread() != worker) {
             awaitEnd();
-        }
-    }
-
-    /** Lets nobody in any more, and fails those who are; needs no memory, which may be missing. */
-    private void failWaiting(Throwable reason) {
-        lock.lock();
-        try {
-            closed = true;
-            arrived.signalAll();
-        } finally {
-            lock.unlock();
-        }
-        for (Item left = poll(); left != null; left = poll()) {
-            left.reward.completeExceptionally(reason);
-        }
-    }
-
-    private @Nullable Item poll() {
-        lock.lock();
-        try {
-            return waiting.poll();
-        } finally {
-            lock.unlock();
         }
     }
 
@@ -211,24 +146,20 @@ final class ScoringQueue implements AutoCloseable {
         }
     }
 
-    private void requireOpen() {
-        if (closed) {
-            throw new IllegalStateException(RewardModel.CLOSED);
-        }
-    }
-
     // The worker.
 
     private void work() {
         try {
-            while (awaitItems()) {
-                computeNext();
+            List<Item> window = waiting.await(tokensOfCaller());
+            while (!window.isEmpty()) {
+                compute(window);
+                window = waiting.await(tokensOfCaller());
             }
         } catch (RuntimeException | Error e) {
             // Not a batch failed, but this queue: without memory, say. Nobody may wait for it.
-            LOG.error("the queue of a model has ended", e);
             current.forEach(item -> item.reward.completeExceptionally(e));
-            failWaiting(e);
+            waiting.close(e);
+            LOG.error("the queue of a model has ended", e);
         } finally {
             try {
                 backend.close();
@@ -238,34 +169,8 @@ final class ScoringQueue implements AutoCloseable {
         }
     }
 
-    /** Whether there is something to compute; false at the end. */
-    private boolean awaitItems() {
-        lock.lock();
-        try {
-            while (waiting.isEmpty() && !closed) {
-                arrived.awaitUninterruptibly();
-            }
-            long wait = endOfLast + RETURN_NANOS - System.nanoTime();
-            while (!closed && wait > 0 && waiting.tokens() < batchTokens && isAwaitingCallers()) {
-                wait = arrived.awaitNanos(wait);
-            }
-            return !closed;
-        } catch (InterruptedException e) {
-            return !closed; // by whom ever: nobody has this thread to interrupt
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private boolean isAwaitingCallers() {
-        return callersOfLast > 1 && waiting.callers() < callersOfLast;
-    }
-
-    private void computeNext() {
-        List<Item> window = window();
-        if (window.isEmpty()) {
-            return; // withdrawn meanwhile
-        }
+    /** Computes one batch of some items. */
+    private void compute(List<Item> window) {
         try {
             long begun = System.nanoTime();
             PackedBatch batch =
@@ -273,7 +178,10 @@ final class ScoringQueue implements AutoCloseable {
                             window.stream().map(item -> item.sequence).toList(),
                             batchTokens,
                             backend.groupTokens());
-            current = taken(window, batch.order());
+            current = waiting.take(window, batch.order());
+            if (current.isEmpty()) {
+                return; // closed meanwhile
+            }
             long planned = System.nanoTime();
             float[] rewards = backend.score(batch);
             long ended = System.nanoTime();
@@ -283,32 +191,12 @@ final class ScoringQueue implements AutoCloseable {
             tell(batch, begun, planned, ended);
         } catch (RuntimeException | Error e) {
             if (current.isEmpty()) {
-                current = taken(window, new int[1]); // or it would be the first for ever
+                current = waiting.take(window, new int[1]); // or it would be the first for ever
             }
             current.forEach(item -> item.reward.completeExceptionally(e));
         }
-        callersOfLast = FairOrder.callers(current);
+        waiting.expect(FairOrder.callers(current));
         current = List.of();
-        endOfLast = System.nanoTime();
-    }
-
-    /** The items whose turn is next. */
-    private List<Item> window() {
-        lock.lock();
-        try {
-            return waiting.window(tokensOfCaller());
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private List<Item> taken(List<Item> window, int[] order) {
-        lock.lock();
-        try {
-            return waiting.take(window, order);
-        } finally {
-            lock.unlock();
-        }
     }
 
     private void tell(PackedBatch batch, long begun, long planned, long ended) {
