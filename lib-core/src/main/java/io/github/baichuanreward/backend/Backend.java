@@ -6,7 +6,10 @@ import io.github.baichuanreward.batch.PackedBatch;
  * A model on a device, ready to score.
  *
  * <p>A sequence's reward has the same bits whatever else is in the batch, wherever in it the
- * sequence stands. Used by one thread at a time; owns its device memory until {@link #close}.
+ * sequence stands. Owns its device memory until {@link #close}.
+ *
+ * <p>Threads: {@link #score} by as many at once as {@link #concurrency} says, {@link #close} by one
+ * when none of them is left. What the others return does not change; any thread may ask.
  */
 public interface Backend extends AutoCloseable {
 
@@ -30,6 +33,14 @@ public interface Backend extends AutoCloseable {
      */
     default int groupTokens() {
         return batchTokens();
+    }
+
+    /**
+     * How many batches it computes at a time: so many threads may call {@link #score} at once. At
+     * least 1.
+     */
+    default int concurrency() {
+        return 1;
     }
 
     /** Rows that are computed for a batch of so many tokens: more, where it works in blocks. */

@@ -1,6 +1,7 @@
 package io.github.baichuanreward.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.baichuanreward.Golden;
 import io.github.baichuanreward.batch.BatchPlanner;
@@ -13,6 +14,11 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.assertj.core.api.SoftAssertions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -151,6 +157,57 @@ public abstract class BackendContract {
                             .isEqualTo(Float.floatToIntBits(alone));
                 }
             }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("goldens")
+    void givesTheSameBitsToAsManyThreadsAsItAllows(String name) throws Exception {
+        Golden golden = Golden.read(name);
+        List<int[]> sequences = golden.cases().stream().map(Golden.Case::ids).toList();
+        try (Backend backend = open(golden)) {
+            int concurrency = backend.concurrency();
+            assumeTrue(concurrency > 1, () -> backend.description() + ": one batch at a time");
+            float[] alone = new float[sequences.size()];
+            for (int s = 0; s < alone.length; s++) {
+                alone[s] = backend.score(batch(List.of(sequences.get(s))))[0];
+            }
+            ExecutorService threads = Executors.newFixedThreadPool(concurrency);
+            try {
+                Random random = new Random(7);
+                for (int round = 0; round < 8; round++) {
+                    CyclicBarrier together = new CyclicBarrier(concurrency);
+                    List<Future<?>> all = new ArrayList<>();
+                    for (int thread = 0; thread < concurrency; thread++) {
+                        int[] drawn = random.ints(1 + random.nextInt(4), 0, alone.length).toArray();
+                        all.add(
+                                threads.submit(
+                                        () -> {
+                                            together.await(1, TimeUnit.MINUTES);
+                                            requireBits(backend, sequences, alone, drawn);
+                                            return null;
+                                        }));
+                    }
+                    for (Future<?> each : all) {
+                        each.get();
+                    }
+                }
+            } finally {
+                threads.shutdownNow();
+                assertThat(threads.awaitTermination(1, TimeUnit.MINUTES)).isTrue();
+            }
+        }
+    }
+
+    /** Of some sequences, as one batch. */
+    private static void requireBits(
+            Backend backend, List<int[]> sequences, float[] alone, int[] drawn) {
+        float[] rewards =
+                backend.score(batch(Arrays.stream(drawn).mapToObj(sequences::get).toList()));
+        for (int i = 0; i < drawn.length; i++) {
+            assertThat(Float.floatToIntBits(rewards[i]))
+                    .as("sequence %d at place %d", drawn[i], i)
+                    .isEqualTo(Float.floatToIntBits(alone[drawn[i]]));
         }
     }
 
