@@ -35,12 +35,13 @@ import org.jspecify.annotations.Nullable;
  * bits alone, in any batch and in any order.
  *
  * <p>Safe for use by many threads. Each encodes its own texts; what all of them ask for is computed
- * together, in batches of about {@link #batchTokens} tokens, one after another. Items that begin
- * with the same ids, as answers to one prompt do, are found and their common beginning is computed
- * once. Callers get their turns by tokens: one answer does not wait for another's long list to end,
- * but for the batch that is being computed and, where many ask, its share of the next. Each call is
- * a caller of its own; {@code scoreAsync} counts by threads. A lone request begins at once; right
- * after a batch of several callers it may wait for up to a millisecond, for them to come back.
+ * together, in batches of about {@link #batchTokens} tokens: one after another, or, where several
+ * GPUs can, several at a time. Items that begin with the same ids, as answers to one prompt do, are
+ * found and their common beginning is computed once. Callers get their turns by tokens: one answer
+ * does not wait for another's long list to end, but for one of the batches that are being computed
+ * and, where many ask, its share of the next. Each call is a caller of its own; {@code scoreAsync}
+ * counts by threads. A lone request begins at once; right after a batch of several callers it may
+ * wait for up to a millisecond, for them to come back.
  *
  * <p>A thread that waits for scores can be interrupted: it gets a {@link CancellationException} and
  * stays interrupted. What it had asked for is not computed, if it was not yet begun.
@@ -211,7 +212,8 @@ public final class RewardModel implements AutoCloseable {
 
     /**
      * Scores a stream of items, however many, in constant memory: reads some of them ahead, up to
-     * 16 batches, while those before are computed.
+     * 16 batches (or 4 for each that is computed at a time, if that is more), while those before
+     * are computed.
      *
      * <pre>{@code
      * try (Stream<Score> scores = model.score(items)) {
@@ -249,7 +251,8 @@ public final class RewardModel implements AutoCloseable {
 
     /**
      * Scores items in the background. Returns when their texts are encoded, and not before there is
-     * room for them: while 64 batches are outstanding, whose futures are not completed, this waits.
+     * room for them: while 64 batches (or 16 for each that is computed at a time, if that is more)
+     * are outstanding, whose futures are not completed, this waits.
      *
      * <p>Futures are completed by a thread of this model. What depends on them should be short, or
      * go elsewhere ({@link CompletableFuture#thenApplyAsync}): it holds up other futures, though
@@ -305,7 +308,7 @@ public final class RewardModel implements AutoCloseable {
     }
 
     /**
-     * Frees what this model holds, after the batch that is being computed. Who waits for another
+     * Frees what this model holds, after the batches that are being computed. Who waits for others
      * gets an {@link IllegalStateException}, as everyone does who asks for a score from then on, in
      * futures where there are any. A second call only waits for the first.
      */

@@ -4,7 +4,7 @@ package io.github.baichuanreward;
  * What one batch was and how long it took.
  *
  * <p>Of {@code tokens - sharedTokens + padding} rows that the device computed, {@code tokens -
- * sharedTokens} were needed.
+ * sharedTokens} were needed. Where several batches are computed at a time, their times overlap.
  *
  * @param items sequences
  * @param tokens of all of them, each counted as if it were alone

@@ -6,7 +6,11 @@ import io.github.baichuanreward.batch.Segment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -21,8 +25,10 @@ class HeldBackend implements Backend {
     private static final int PATIENCE = 20;
 
     private final int batchTokens;
+    private final int concurrency;
     private final Semaphore begun = new Semaphore(0);
     private final Semaphore allowed = new Semaphore(0);
+    private final Map<Integer, CountDownLatch> held = new ConcurrentHashMap<>();
 
     /** The batches so far, as they were put together. */
     final List<PackedBatch> batches = new CopyOnWriteArrayList<>();
@@ -32,13 +38,18 @@ class HeldBackend implements Backend {
 
     final AtomicInteger closed = new AtomicInteger();
 
-    /** Whether a batch was computed when it was closed, or after. */
+    /** Whether a batch was computed when it was closed, or after, or too many at once. */
     volatile boolean misused;
 
-    private volatile boolean computing;
+    private final AtomicInteger computing = new AtomicInteger();
 
     HeldBackend(int batchTokens) {
+        this(batchTokens, 1);
+    }
+
+    HeldBackend(int batchTokens, int concurrency) {
         this.batchTokens = batchTokens;
+        this.concurrency = concurrency;
     }
 
     /** One that computes at once. */
@@ -65,6 +76,16 @@ class HeldBackend implements Backend {
         allowed.release(count);
     }
 
+    /** Has the batch of a sequence that begins so wait, though others may be computed. */
+    void hold(int firstId) {
+        held.put(firstId, new CountDownLatch(1));
+    }
+
+    /** Lets it go on, if a batch is allowed. */
+    void release(int firstId) {
+        Objects.requireNonNull(held.get(firstId)).countDown();
+    }
+
     /** The sequences of a batch, in its order. */
     static List<int[]> sequences(PackedBatch batch) {
         List<int[]> sequences = new ArrayList<>();
@@ -85,20 +106,19 @@ class HeldBackend implements Backend {
 
     @Override
     public float[] score(PackedBatch batch) {
-        computing = true;
-        if (closed.get() > 0) {
+        if (computing.incrementAndGet() > concurrency || closed.get() > 0) {
             misused = true;
         }
         batches.add(batch);
         begun.release();
         try {
-            if (!allowed.tryAcquire(PATIENCE, TimeUnit.SECONDS)) {
+            if (!awaitRelease(batch) || !allowed.tryAcquire(PATIENCE, TimeUnit.SECONDS)) {
                 throw new AssertionError("no batch was allowed");
             }
         } catch (InterruptedException e) {
             throw new AssertionError("the device was interrupted", e);
         }
-        computing = false;
+        computing.decrementAndGet();
         Throwable thrown = failure;
         failure = null;
         if (thrown instanceof RuntimeException e) {
@@ -115,9 +135,24 @@ class HeldBackend implements Backend {
         return rewards;
     }
 
+    private boolean awaitRelease(PackedBatch batch) throws InterruptedException {
+        for (int[] sequence : sequences(batch)) {
+            CountDownLatch release = held.get(sequence[0]);
+            if (release != null && !release.await(PATIENCE, TimeUnit.SECONDS)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     @Override
     public int batchTokens() {
         return batchTokens;
+    }
+
+    @Override
+    public int concurrency() {
+        return concurrency;
     }
 
     @Override
@@ -132,7 +167,7 @@ class HeldBackend implements Backend {
 
     @Override
     public void close() {
-        if (computing) {
+        if (computing.get() > 0) {
             misused = true;
         }
         closed.incrementAndGet();
