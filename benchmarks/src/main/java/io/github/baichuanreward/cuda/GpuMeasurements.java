@@ -2,6 +2,7 @@ package io.github.baichuanreward.cuda;
 
 import io.github.baichuanreward.ModelShape;
 import io.github.baichuanreward.backend.BackendRequest;
+import io.github.baichuanreward.backend.GpuOptions;
 import io.github.baichuanreward.backend.Precision;
 import io.github.baichuanreward.batch.BatchPlanner;
 import io.github.baichuanreward.batch.PackedBatch;
@@ -32,11 +33,13 @@ final class GpuMeasurements {
     private static final int ANSWERS = 16;
 
     private final CudaBackend backend;
+    private final Shard shard;
     private final BaichuanConfig config;
     private final double seconds;
 
     private GpuMeasurements(CudaBackend backend, BaichuanConfig config, double seconds) {
         this.backend = backend;
+        this.shard = backend.copies().get(0).shards().get(0);
         this.config = config;
         this.seconds = seconds;
     }
@@ -61,22 +64,27 @@ final class GpuMeasurements {
         try (RandomModel model = RandomModel.make(config, 1)) {
             BackendRequest request =
                     new BackendRequest(
-                            model.weights(), Precision.BFLOAT16, List.of(), 0, 0, libraries);
+                            model.weights(),
+                            Precision.BFLOAT16,
+                            GpuOptions.defaults().withLibraries(libraries),
+                            0,
+                            0);
             long before = free();
             long began = System.nanoTime();
             try (CudaBackend backend = CudaBackend.open(request)) {
                 double loading = (System.nanoTime() - began) / 1e9;
                 print("## Where the time goes: %s%n%n", arguments[0]);
                 print("%s%n%n", backend.description());
-                double bytes = DeviceWeights.bytes(config);
+                ModelMemory memory = new Placement(request, GemmChoice.choose(libraries)).memory();
+                double bytes = memory.weights();
                 print(
                         "%.2f GB of weights in %.2f s, %.2f GB/s, from files that are in memory;"
                                 + " %.2f GB of the GPU in use, of which the plan says %.2f.%n%n",
                         bytes / 1e9,
                         loading,
                         bytes / 1e9 / loading,
-                        (before - backend.device().within(backend.device()::freeBytes)) / 1e9,
-                        CudaBackend.plan(request, GemmChoice.choose(libraries)).total() / 1e9);
+                        (before - free()) / 1e9,
+                        memory.total() / 1e9);
                 double wanted = Double.parseDouble(arguments[2]);
                 new GpuMeasurements(backend, config, wanted).report(arguments[1]);
             }
@@ -84,7 +92,7 @@ final class GpuMeasurements {
     }
 
     private static long free() {
-        CudaDevice device = CudaDevice.open(DeviceChoice.of(List.of()).device(0));
+        CudaDevice device = CudaDevice.open(DeviceChoice.of(List.of()).devices().get(0));
         try {
             return device.within(device::freeBytes);
         } finally {
@@ -141,9 +149,9 @@ final class GpuMeasurements {
         PackedBatch batch = batch(length);
         int tokens = batch.tokens().length;
         double whole = median(() -> backend.score(batch));
-        double products = median(() -> backend.device().within(() -> products(tokens)));
+        double products = median(() -> shard.device().within(() -> products(tokens)));
         double operations = 0; // of all layers for all tokens, as the products alone are computed
-        for (DecoderLayer layer : backend.layers()) {
+        for (DecoderLayer layer : shard.layers()) {
             for (DeviceMatrix w : matrices(layer)) {
                 operations += 2.0 * tokens * w.n() * w.k();
             }
@@ -164,8 +172,8 @@ final class GpuMeasurements {
 
     /** All products of all layers for all tokens, and nothing else. */
     private boolean products(int tokens) {
-        Activations a = backend.roomFor(tokens).all;
-        for (DecoderLayer layer : backend.layers()) {
+        Activations a = shard.roomFor(tokens).streams.get(0);
+        for (DecoderLayer layer : shard.layers()) {
             Gemm gemm = layer.gemm();
             DeviceWeights.Layer w = layer.weights();
             gemm.multiply(a.qkv, a.normed, w.qkv(), tokens);
@@ -173,14 +181,14 @@ final class GpuMeasurements {
             gemm.multiply(a.gateUp, a.normed, w.gateUp(), tokens);
             gemm.multiplyAdd(a.hidden, a.gated, w.down(), tokens);
         }
-        backend.device().awaitCompute();
+        shard.device().awaitCompute();
         return true;
     }
 
     private void stages(int length) {
         PackedBatch batch = batch(length);
         backend.score(batch);
-        Map<String, Double> times = backend.device().within(() -> timedForward(batch));
+        Map<String, Double> times = shard.device().within(() -> timedForward(batch));
         double sum = times.values().stream().mapToDouble(t -> t).sum();
         print("%nA batch of %d x %d tokens, by events:%n%n", batch.sequences(), length);
         print("| stage | ms | share |%n|---|---|---|%n");
@@ -192,20 +200,41 @@ final class GpuMeasurements {
 
     /** The backend's own forward pass, its layers timed. */
     private Map<String, Double> timedForward(PackedBatch batch) {
-        StageTimes times = new StageTimes(backend.device());
-        CudaBackend.Room room = backend.roomFor(batch.tokens().length);
-        BatchInput[] in = new BatchInput[1];
-        times.time("input and embedding", () -> in[0] = backend.embed(room, batch));
-        int last = backend.layers().size() - 1;
-        for (DecoderLayer layer : backend.layers().subList(0, last)) {
-            times.timed(layer, backend.queue()).forward(room.all, in[0]);
+        StageTimes times = new StageTimes(shard.device());
+        Activations all = shard.roomFor(batch.tokens().length).streams.get(0);
+        Activations lastRows = all.ofLastRows();
+        try (Resources own = new Resources()) {
+            forward(times, batch, all, lastRows, own);
         }
-        times.timed(backend.layers().get(last), backend.queue())
-                .forwardLast(room.last, room.all, in[0]);
+        return times.milliseconds();
+    }
+
+    private void forward(
+            StageTimes times,
+            PackedBatch batch,
+            Activations all,
+            Activations lastRows,
+            Resources own) {
+        Cuda cuda = shard.device().cuda();
+        HostBuffer input = HostBuffer.allocate(cuda, own, (int) all.input.bytes());
+        HostBuffer rewards = HostBuffer.allocate(cuda, own, (int) all.rewards.bytes());
+        own.add(shard.device()::awaitCompute); // before they are freed
+        BatchInput[] in = new BatchInput[1];
+        times.time(
+                "input and embedding",
+                () -> {
+                    in[0] = shard.input(all, input, BatchInput.write(input.bytes(), batch));
+                    shard.embed(all, in[0]);
+                });
+        int last = shard.layers().size() - 1;
+        for (DecoderLayer layer : shard.layers().subList(0, last)) {
+            times.timed(layer, shard.queue()).forward(all, in[0]);
+        }
+        times.timed(shard.layers().get(last), shard.queue()).forwardLast(lastRows, all, in[0]);
         times.time(
                 "value head and its copy",
-                () -> backend.rewards(room, room.last, batch.sequences()));
-        return times.milliseconds();
+                () -> shard.rewards(lastRows, batch.sequences(), rewards));
+        shard.device().awaitCompute();
     }
 
     /** As many sequences as a batch takes. */

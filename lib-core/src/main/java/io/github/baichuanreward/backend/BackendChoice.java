@@ -38,8 +38,10 @@ public final class BackendChoice {
      * @param fit whether it can run here
      * @param reason what it would run on, or why it cannot
      * @param chosen whether it is the one
+     * @param plan what of the model would be where, a line for each device; may be empty
      */
-    public record Candidate(String name, Fit fit, String reason, boolean chosen) {}
+    public record Candidate(
+            String name, Fit fit, String reason, boolean chosen, List<String> plan) {}
 
     private final String wanted;
     private final BackendRequest request;
@@ -84,7 +86,8 @@ public final class BackendChoice {
                 }
                 providers.add(found.next());
             } catch (ServiceConfigurationError | LinkageError e) {
-                broken.add(new Candidate("unknown", Fit.ABSENT, String.valueOf(e), false));
+                broken.add(
+                        new Candidate("unknown", Fit.ABSENT, String.valueOf(e), false, List.of()));
             }
         }
         return of(wanted, request, providers, broken);
@@ -124,7 +127,12 @@ public final class BackendChoice {
                     suitability.fit() == Fit.TOO_SMALL || suitability.fit() == Fit.REFUSED;
             open &= !taken && !(mayBe && isFinal);
             candidates.add(
-                    new Candidate(provider.name(), suitability.fit(), suitability.reason(), taken));
+                    new Candidate(
+                            provider.name(),
+                            suitability.fit(),
+                            suitability.reason(),
+                            taken,
+                            suitability.plan()));
         }
         candidates.addAll(broken);
         return new BackendChoice(wanted, request, candidates, chosen);

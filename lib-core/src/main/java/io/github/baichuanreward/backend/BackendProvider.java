@@ -1,6 +1,7 @@
 package io.github.baichuanreward.backend;
 
 import java.io.IOException;
+import java.util.List;
 import java.util.ServiceLoader;
 
 /**
@@ -27,8 +28,21 @@ public interface BackendProvider {
      * @param fit whether it can
      * @param reason for {@link Fit#USABLE} what it would run on, else why not, with numbers, and
      *     what to do
+     * @param plan what of the model would be where, a line for each device; empty where there is
+     *     nothing to say
      */
-    record Suitability(Fit fit, String reason) {}
+    record Suitability(Fit fit, String reason, List<String> plan) {
+
+        /** Copies the list. */
+        public Suitability {
+            plan = List.copyOf(plan);
+        }
+
+        /** With nothing to say of what would be where. */
+        public Suitability(Fit fit, String reason) {
+            this(fit, reason, List.of());
+        }
+    }
 
     /** The word that chooses this backend: {@code cpu}, {@code cuda}. */
     String name();

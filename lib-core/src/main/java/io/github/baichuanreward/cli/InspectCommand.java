@@ -108,6 +108,7 @@ final class InspectCommand implements Callable<Integer> {
                                             candidate.name(),
                                             candidate.chosen() ? "(chosen)" : "(not chosen)",
                                             candidate.reason())));
+            candidate.plan().forEach(device -> lines.add(line("", device)));
         }
         if (inspection.noBackend() != null) {
             lines.add(line("backend", "none: " + inspection.noBackend()));

@@ -50,9 +50,26 @@ final class ModelOptions {
             split = ",",
             paramLabel = "N",
             description =
-                    "GPUs by their numbers; this version computes on one (default: the first that"
-                            + " holds the model).")
+                    "GPUs by their numbers (default: all of one kind): as many copies of the model as"
+                            + " they hold, each on as few as hold it.")
     private List<Integer> devices = List.of();
+
+    @Option(
+            names = "--layers_per_device",
+            split = ",",
+            paramLabel = "N",
+            converter = PositiveConverter.class,
+            description =
+                    "Divide the model so: 20,20 puts 20 layers on each of two GPUs (default: no more"
+                            + " than memory demands).")
+    private List<Integer> layersPerDevice = List.of();
+
+    @Option(
+            names = "--offload",
+            description =
+                    "Where GPUs cannot hold the model otherwise, keep layers in the host's memory and"
+                            + " send them for each batch.")
+    private boolean offload;
 
     @Option(
             names = "--precision",
@@ -134,6 +151,8 @@ final class ModelOptions {
                         .withBackend(backend)
                         .withPrecision(precision)
                         .withDevices(devices)
+                        .withLayersPerDevice(layersPerDevice)
+                        .withOffload(offload)
                         .withAdapters(adapters);
         if (batchTokens != null) {
             options = options.withBatchTokens(batchTokens);

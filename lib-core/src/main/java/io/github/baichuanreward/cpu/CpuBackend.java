@@ -3,6 +3,7 @@ package io.github.baichuanreward.cpu;
 import io.github.baichuanreward.backend.Backend;
 import io.github.baichuanreward.backend.BackendException;
 import io.github.baichuanreward.backend.BackendRequest;
+import io.github.baichuanreward.backend.GpuOptions;
 import io.github.baichuanreward.backend.Precision;
 import io.github.baichuanreward.batch.PackedBatch;
 import io.github.baichuanreward.batch.Segment;
@@ -91,12 +92,20 @@ final class CpuBackend implements Backend {
         return open(request, MatMulChoice::choose);
     }
 
-    static CpuBackend open(BackendRequest request, Products products) throws CheckpointException {
-        if (!request.devices().isEmpty()) {
+    private static void requireNoGpus(GpuOptions gpus) {
+        if (!gpus.devices().isEmpty()) {
             throw new BackendException(
                     "cpu: devices %s were given, but devices are GPUs; leave them out"
-                            .formatted(request.devices()));
+                            .formatted(gpus.devices()));
         }
+        if (gpus.isWish()) {
+            throw new BackendException(
+                    "cpu: layers per device, and offload, are for GPUs; leave them out");
+        }
+    }
+
+    static CpuBackend open(BackendRequest request, Products products) throws CheckpointException {
+        requireNoGpus(request.gpus());
         int batchTokens = batchTokens(request);
         requireArrays(request.weights().config(), batchTokens);
         int threads =

@@ -111,8 +111,10 @@ class BackendChoiceTest {
         assertThat(choice.failure()).isNull();
         assertThat(choice.candidates())
                 .containsExactly(
-                        new BackendChoice.Candidate("cuda", Fit.ABSENT, "because ABSENT", false),
-                        new BackendChoice.Candidate("cpu", Fit.USABLE, "because USABLE", true));
+                        new BackendChoice.Candidate(
+                                "cuda", Fit.ABSENT, "because ABSENT", false, List.of()),
+                        new BackendChoice.Candidate(
+                                "cpu", Fit.USABLE, "because USABLE", true, List.of()));
     }
 
     @Test

@@ -37,7 +37,7 @@ final class Activations {
         this.sizes = sizes;
         this.rows = rows;
         long count = rows;
-        hidden = arena.take(count * sizes.hidden() * Float.BYTES);
+        hidden = arena.take(hiddenBytes(sizes, rows));
         normed = arena.take(count * sizes.hidden() * Short.BYTES);
         qkv = arena.take(count * 3 * sizes.attention() * Short.BYTES);
         context = arena.take(count * sizes.attention() * Short.BYTES);
@@ -45,6 +45,19 @@ final class Activations {
         gated = arena.take(count * sizes.intermediate() * Short.BYTES);
         rewards = arena.take(count * Float.BYTES);
         input = arena.take(BatchInput.bytes(rows));
+    }
+
+    private Activations(Activations all, DeviceBuffer residual) {
+        sizes = all.sizes;
+        rows = all.rows;
+        hidden = residual;
+        normed = all.normed;
+        qkv = all.qkv;
+        context = all.context;
+        gateUp = all.gateUp;
+        gated = all.gated;
+        rewards = all.rewards;
+        input = all.input;
     }
 
     private Activations(Activations all) {
@@ -74,6 +87,19 @@ final class Activations {
      */
     Activations ofLastRows() {
         return new Activations(this);
+    }
+
+    /** Bytes of a residual stream for a number of rows. */
+    static long hiddenBytes(PaddedSizes sizes, int rows) {
+        return (long) rows * sizes.hidden() * Float.BYTES;
+    }
+
+    /**
+     * The same around another residual stream, so that one can be handed over while the next batch
+     * is computed.
+     */
+    Activations around(DeviceBuffer residual) {
+        return new Activations(this, residual);
     }
 
     /** How many rows there is room for. */

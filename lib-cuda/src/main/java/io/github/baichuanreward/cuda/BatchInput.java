@@ -56,9 +56,9 @@ record BatchInput(
      * Writes a batch.
      *
      * @param target receives it
-     * @param memory where it will be on the device
+     * @return where its parts are in memory that is nowhere yet; see {@link #in}
      */
-    static BatchInput write(ByteBuffer target, DeviceBuffer memory, PackedBatch batch) {
+    static BatchInput write(ByteBuffer target, PackedBatch batch) {
         int[] segments =
                 batch.segments().stream()
                         .flatMapToInt(
@@ -76,7 +76,7 @@ record BatchInput(
                         .toArray();
         int[] tiles = AttentionTiles.all(batch.segments());
         int[] lastTiles = AttentionTiles.last(batch.segments());
-        Arena arena = new Arena(memory);
+        Arena arena = new Arena(DeviceBuffer.nowhere(target.capacity()));
         DeviceBuffer allSegments = put(target, arena, segments);
         return new BatchInput(
                 batch.tokens().length,
@@ -86,6 +86,24 @@ record BatchInput(
                 new Attention(allSegments, put(target, arena, lastTiles), lastTiles.length / 2),
                 put(target, arena, lastRows),
                 arena.used());
+    }
+
+    /** The same in other memory, that it is copied to as it was written. */
+    BatchInput in(DeviceBuffer memory) {
+        DeviceBuffer segments = moved(attention.segments(), memory);
+        return new BatchInput(
+                tokens,
+                sequences,
+                moved(ids, memory),
+                new Attention(segments, moved(attention.tiles(), memory), attention.tileCount()),
+                new Attention(
+                        segments, moved(lastAttention.tiles(), memory), lastAttention.tileCount()),
+                moved(lastRows, memory),
+                bytes);
+    }
+
+    private static DeviceBuffer moved(DeviceBuffer piece, DeviceBuffer memory) {
+        return memory.view(piece.offset(), piece.bytes());
     }
 
     private static DeviceBuffer put(ByteBuffer target, Arena arena, int[] values) {

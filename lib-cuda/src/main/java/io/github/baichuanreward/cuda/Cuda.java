@@ -33,12 +33,16 @@ final class Cuda {
      * Calls the driver.
      *
      * @param call the function, and what it is asked for
+     * @throws DeviceMemoryException if there is not enough memory
      * @throws BackendException if the driver refuses
      */
     void driver(String call, IntSupplier function) {
         int code = code(function, CUresult::stringFor);
         if (code != CUresult.CUDA_SUCCESS) {
-            throw failure(call, errorName(code), remedy(code));
+            BackendException failure = failure(call, errorName(code), remedy(code));
+            throw code == CUresult.CUDA_ERROR_OUT_OF_MEMORY
+                    ? new DeviceMemoryException(String.valueOf(failure.getMessage()))
+                    : failure;
         }
     }
 

@@ -5,7 +5,8 @@ import io.github.baichuanreward.backend.BackendException;
 import io.github.baichuanreward.backend.BackendProvider;
 import io.github.baichuanreward.backend.BackendRequest;
 import io.github.baichuanreward.checkpoint.CheckpointException;
-import io.github.baichuanreward.cuda.CudaDevice.Properties;
+import io.github.baichuanreward.cuda.LayerPlan.Device;
+import java.util.List;
 
 /**
  * Offers an NVIDIA GPU. Nothing of JCuda is touched before {@link #check} is asked, and a library
@@ -29,7 +30,7 @@ public final class CudaBackendProvider implements BackendProvider {
     @Override
     public Suitability check(BackendRequest request) {
         // Whoever names GPUs wants no CPU instead.
-        Fit no = request.devices().isEmpty() ? Fit.ABSENT : Fit.REFUSED;
+        Fit no = request.gpus().isWish() ? Fit.REFUSED : Fit.ABSENT;
         try {
             return suitability(request, no);
         } catch (BackendException e) {
@@ -43,29 +44,29 @@ public final class CudaBackendProvider implements BackendProvider {
     }
 
     private static Suitability suitability(BackendRequest request, Fit no) {
-        DeviceChoice choice = DeviceChoice.of(request.devices());
+        DeviceChoice choice = DeviceChoice.of(request.gpus().devices());
         if (choice.problem() != null) {
             return new Suitability(no, choice.problem());
         }
-        CudaBackend.half(request);
         GemmChoice gemm;
         try {
-            gemm = GemmChoice.choose(request.cudaLibraries());
+            gemm = GemmChoice.choose(request.gpus().libraries());
         } catch (BackendException e) {
             return new Suitability(Fit.REFUSED, Cuda.reason(e));
         }
-        MemoryPlan plan = CudaBackend.plan(request, gemm);
-        Properties device = choice.device(plan.total());
-        String problem = plan.problem(device.bytes());
-        return problem == null
+        Placement placement = new Placement(request, gemm);
+        List<Device> devices =
+                choice.devices().stream().map(p -> DeviceChoice.device(p, p.bytes())).toList();
+        LayerPlan plan = placement.on(devices).plan();
+        return plan.problem() == null
                 ? new Suitability(
                         Fit.USABLE,
-                        "%s with %s: %s"
-                                .formatted(
-                                        device.label(),
-                                        MemoryPlan.gib(device.bytes()),
-                                        plan.numbers()))
+                        "%s; %s".formatted(plan.summary(), placement.memory().numbers()),
+                        plan.lines())
                 : new Suitability(
-                        Fit.TOO_SMALL, "%s is too small: %s".formatted(device.label(), problem));
+                        plan.isWrong() ? Fit.REFUSED : Fit.TOO_SMALL,
+                        plan.isWrong()
+                                ? String.valueOf(plan.problem())
+                                : plan.problem() + "; " + placement.remedy(devices));
     }
 }

@@ -8,6 +8,7 @@ import jcuda.driver.CUdevice;
 import jcuda.driver.CUdevice_attribute;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
+import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import jcuda.driver.CUstream_flags;
 import jcuda.driver.JCudaDriver;
@@ -150,6 +151,11 @@ final class CudaDevice implements AutoCloseable {
         return compute;
     }
 
+    /** Where copies run, in order, beside them. */
+    CUstream copy() {
+        return copy;
+    }
+
     /** What a thread does with a device. */
     interface Work<T extends @Nullable Object, E extends Exception> {
         T run() throws E;
@@ -211,25 +217,34 @@ final class CudaDevice implements AutoCloseable {
 
     /** Copies to the device, on the stream for copies. */
     void upload(DeviceBuffer target, HostBuffer source, long bytes) {
-        upload(target, source, bytes, copy);
+        upload(target, source, 0, bytes, copy);
+    }
+
+    /** The same from somewhere in the host's memory. */
+    void upload(DeviceBuffer target, HostBuffer source, long from, long bytes) {
+        upload(target, source, from, bytes, copy);
     }
 
     /** Copies to the device, before the kernels that follow. */
     void uploadInput(DeviceBuffer target, HostBuffer source, long bytes) {
-        upload(target, source, bytes, compute);
+        upload(target, source, 0, bytes, compute);
     }
 
-    private void upload(DeviceBuffer target, HostBuffer source, long bytes, CUstream stream) {
-        if (bytes > target.bytes() || bytes > source.bytes().capacity()) {
+    private void upload(
+            DeviceBuffer target, HostBuffer source, long from, long bytes, CUstream stream) {
+        if (bytes > target.bytes() || from < 0 || bytes > source.bytes().capacity() - from) {
             throw new AssertionError(
-                    "%d bytes from %d to %d"
-                            .formatted(bytes, source.bytes().capacity(), target.bytes()));
+                    "%d bytes from %d of %d to %d"
+                            .formatted(bytes, from, source.bytes().capacity(), target.bytes()));
         }
         cuda.driver(
                 "cuMemcpyHtoDAsync",
                 () ->
                         JCudaDriver.cuMemcpyHtoDAsync(
-                                target.pointer(), source.pointer(), bytes, stream));
+                                target.pointer(),
+                                source.pointer().withByteOffset(from),
+                                bytes,
+                                stream));
     }
 
     /** Copies from the device, after the kernels before. */
@@ -246,9 +261,90 @@ final class CudaDevice implements AutoCloseable {
                                 target.pointer(), source.pointer(), bytes, compute));
     }
 
+    /**
+     * Copies from another device, or from another part of this one, on the stream for copies. Where
+     * neither device may read the other's memory, the driver goes through the host's.
+     */
+    void receive(DeviceBuffer target, CudaDevice from, DeviceBuffer source, long bytes) {
+        if (bytes > source.bytes() || bytes > target.bytes()) {
+            throw new AssertionError(
+                    "%d bytes from %d to %d".formatted(bytes, source.bytes(), target.bytes()));
+        }
+        if (from.properties.ordinal() == properties.ordinal()) {
+            cuda.driver(
+                    "cuMemcpyDtoDAsync",
+                    () ->
+                            JCudaDriver.cuMemcpyDtoDAsync(
+                                    target.pointer(), source.pointer(), bytes, copy));
+            return;
+        }
+        cuda.driver(
+                "cuMemcpyPeerAsync from " + from.properties.label(),
+                () ->
+                        JCudaDriver.cuMemcpyPeerAsync(
+                                target.pointer(),
+                                context,
+                                source.pointer(),
+                                from.context,
+                                bytes,
+                                copy));
+    }
+
+    /**
+     * Lets this device, which is entered, read another's memory, so that copies go straight from
+     * one to the other; where it cannot, they go through the host's.
+     *
+     * @param owner ends that, before one of the two is closed
+     */
+    void readFrom(CudaDevice other, Resources owner) {
+        if (other.properties.ordinal() == properties.ordinal()) {
+            return;
+        }
+        int[] can = new int[1];
+        cuda.driver(
+                "cuDeviceCanAccessPeer",
+                () -> JCudaDriver.cuDeviceCanAccessPeer(can, device, other.device));
+        if (can[0] == 0) {
+            return;
+        }
+        int code = Cuda.code(() -> JCudaDriver.cuCtxEnablePeerAccess(other.context, 0));
+        switch (code) {
+            case CUresult.CUDA_SUCCESS ->
+                    owner.add(
+                            () ->
+                                    within(
+                                            () -> {
+                                                forget(other);
+                                                return this;
+                                            }));
+            case CUresult.CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED -> {} // by whom ever
+            case CUresult.CUDA_ERROR_PEER_ACCESS_UNSUPPORTED,
+                    CUresult.CUDA_ERROR_TOO_MANY_PEERS -> {} // as if it could not
+            default -> cuda.driver("cuCtxEnablePeerAccess", () -> code);
+        }
+    }
+
+    private void forget(CudaDevice other) {
+        int code = Cuda.code(() -> JCudaDriver.cuCtxDisablePeerAccess(other.context));
+        if (code != CUresult.CUDA_ERROR_PEER_ACCESS_NOT_ENABLED) { // others may have been first
+            cuda.driver("cuCtxDisablePeerAccess", () -> code);
+        }
+    }
+
+    /** Has what follows on a stream of this device wait for a mark of any device. */
+    void waitFor(CUstream stream, Mark mark) {
+        cuda.driver(
+                "cuStreamWaitEvent", () -> JCudaDriver.cuStreamWaitEvent(stream, mark.event, 0));
+    }
+
     /** Waits until everything is computed: the only wait of a batch. */
     void awaitCompute() {
         cuda.driver("cuStreamSynchronize", () -> JCudaDriver.cuStreamSynchronize(compute));
+    }
+
+    /** Waits until everything in all queues is done. */
+    void awaitAll() {
+        cuda.driver("cuCtxSynchronize", JCudaDriver::cuCtxSynchronize);
     }
 
     /** Waits until everything is copied. */
@@ -256,7 +352,7 @@ final class CudaDevice implements AutoCloseable {
         cuda.driver("cuStreamSynchronize", () -> JCudaDriver.cuStreamSynchronize(copy));
     }
 
-    /** A mark in the stream of copies, that can be waited for. */
+    /** A mark in a stream of this device, that threads and other streams can wait for. */
     final class Mark {
 
         private final CUevent event = new CUevent();
@@ -267,12 +363,12 @@ final class CudaDevice implements AutoCloseable {
             owner.add(() -> cuda.driver("cuEventDestroy", () -> JCudaDriver.cuEventDestroy(event)));
         }
 
-        /** Sets it behind the copies so far. */
-        void set() {
-            cuda.driver("cuEventRecord", () -> JCudaDriver.cuEventRecord(event, copy));
+        /** Sets it behind what is in a stream so far. */
+        void set(CUstream stream) {
+            cuda.driver("cuEventRecord", () -> JCudaDriver.cuEventRecord(event, stream));
         }
 
-        /** Waits for the copies before it; not at all if it was never set. */
+        /** Waits for what is before it; not at all if it was never set. */
         void await() {
             cuda.driver("cuEventSynchronize", () -> JCudaDriver.cuEventSynchronize(event));
         }
@@ -304,7 +400,7 @@ final class CudaDevice implements AutoCloseable {
     /** What is still queued may use what is freed. */
     private CudaDevice giveBack() {
         if (!resources.isEmpty()) {
-            resources.add(() -> cuda.driver("cuCtxSynchronize", JCudaDriver::cuCtxSynchronize));
+            resources.add(this::awaitAll);
         }
         resources.close();
         return this;

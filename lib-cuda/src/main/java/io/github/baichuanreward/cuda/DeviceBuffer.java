@@ -10,10 +10,12 @@ import jcuda.driver.JCudaDriver;
 final class DeviceBuffer {
 
     private final CUdeviceptr pointer;
+    private final long offset;
     private final long bytes;
 
-    private DeviceBuffer(CUdeviceptr pointer, long bytes) {
+    private DeviceBuffer(CUdeviceptr pointer, long offset, long bytes) {
         this.pointer = pointer;
+        this.offset = offset;
         this.bytes = bytes;
     }
 
@@ -29,12 +31,12 @@ final class DeviceBuffer {
                 "cuMemAlloc of %s for %s".formatted(Cuda.mebibytes(bytes), purpose),
                 () -> JCudaDriver.cuMemAlloc(pointer, bytes));
         owner.add(() -> cuda.driver("cuMemFree", () -> JCudaDriver.cuMemFree(pointer)));
-        return new DeviceBuffer(pointer, bytes);
+        return new DeviceBuffer(pointer, 0, bytes);
     }
 
     /** Memory that is nowhere: for what only measures, and for tests of what is passed on. */
     static DeviceBuffer nowhere(long bytes) {
-        return new DeviceBuffer(new CUdeviceptr(), bytes);
+        return new DeviceBuffer(new CUdeviceptr(), 0, bytes);
     }
 
     /** A part of it, which lives as long as the whole. */
@@ -43,11 +45,16 @@ final class DeviceBuffer {
             throw new AssertionError(
                     "bytes %d to %d of a buffer of %d".formatted(offset, offset + length, bytes));
         }
-        return new DeviceBuffer(pointer.withByteOffset(offset), length);
+        return new DeviceBuffer(pointer.withByteOffset(offset), this.offset + offset, length);
     }
 
     long bytes() {
         return bytes;
+    }
+
+    /** Where it begins in what was allocated. */
+    long offset() {
+        return offset;
     }
 
     /** For the driver's and cuBLAS's functions. */

@@ -3,7 +3,6 @@ package io.github.baichuanreward.cuda;
 import io.github.baichuanreward.backend.BackendException;
 import io.github.baichuanreward.cuda.CudaDevice.Properties;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -11,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * Which devices a model can run on, or why none can be used and what to do. Looks at driver and
  * devices and takes none into use.
  *
- * @param devices by their numbers; none where there is a problem
+ * @param devices as they were asked for, or by their numbers; none where there is a problem
  * @param problem null where there is none
  */
 record DeviceChoice(List<Properties> devices, @Nullable String problem) {
@@ -33,22 +32,30 @@ record DeviceChoice(List<Properties> devices, @Nullable String problem) {
         if (code != 0) {
             return none(driverProblem(code));
         }
-        if (wanted.size() > 1) {
-            return none(
-                    "devices %s were given, but this version computes on one; give one of them"
-                            .formatted(wanted));
-        }
         int count = CudaDevice.count();
         if (wanted.isEmpty()) {
             return allUsable(count);
         }
-        int ordinal = wanted.get(0);
-        if (ordinal < 0 || ordinal >= count) {
-            return none(
-                    "there is no device %d, but %d, numbered from 0; see nvidia-smi"
-                            .formatted(ordinal, count));
+        List<Properties> asked = new ArrayList<>();
+        for (int ordinal : wanted) {
+            if (ordinal < 0 || ordinal >= count) {
+                return none(
+                        "there is no device %d, but %d, numbered from 0; see nvidia-smi"
+                                .formatted(ordinal, count));
+            }
+            DeviceChoice choice = usable(CudaDevice.properties(ordinal));
+            if (choice.problem() != null) {
+                return choice;
+            }
+            asked.addAll(choice.devices());
         }
-        return usable(CudaDevice.properties(ordinal));
+        return new DeviceChoice(List.copyOf(asked), null);
+    }
+
+    /** A device as a plan sees it, of whose memory so many bytes can be used. */
+    static LayerPlan.Device device(Properties device, long bytes) {
+        String kind = "%s sm_%d%d".formatted(device.name(), device.major(), device.minor());
+        return new LayerPlan.Device(device.ordinal(), device.label(), kind, bytes);
     }
 
     /** One that cannot even be asked does not hide the others. */
@@ -70,30 +77,6 @@ record DeviceChoice(List<Properties> devices, @Nullable String problem) {
             return new DeviceChoice(List.copyOf(usable), null);
         }
         return none(problems.isEmpty() ? driverProblem(NO_DEVICE) : problems.get(0));
-    }
-
-    /**
-     * The one for a model: the first whose memory holds it, else the one with the most.
-     *
-     * @param needed bytes
-     * @throws java.util.NoSuchElementException if there is a problem
-     */
-    Properties device(long needed) {
-        return devices.stream()
-                .filter(device -> device.bytes() >= needed)
-                .findFirst()
-                .or(() -> devices.stream().max(Comparator.comparingLong(Properties::bytes)))
-                .orElseThrow();
-    }
-
-    /** The first other device whose memory holds so many bytes, or null. */
-    @Nullable Properties otherThan(Properties device, long needed) {
-        for (Properties other : devices) {
-            if (other.ordinal() != device.ordinal() && other.bytes() >= needed) {
-                return other;
-            }
-        }
-        return null;
     }
 
     /** Whether a device can run the kernels. */

@@ -1,23 +1,22 @@
 package io.github.baichuanreward.cuda;
 
-import io.github.baichuanreward.checkpoint.CheckpointException;
-import io.github.baichuanreward.checkpoint.DType;
-import io.github.baichuanreward.checkpoint.Tensor;
-import io.github.baichuanreward.cuda.WeightBand.Columns;
 import io.github.baichuanreward.model.BaichuanConfig;
 import io.github.baichuanreward.model.BaichuanWeights;
-import io.github.baichuanreward.model.Projection;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A model's weights on a device: pieces of one arena, half but for value head and slopes. What
- * fills sizes up is zero, so that it adds nothing to any sum.
+ * The weights that a device holds: pieces of one arena.
+ *
+ * <p>Of layers that stay in the host's memory it holds only the places of two, which {@link
+ * LayerStream} fills by turns.
  */
 final class DeviceWeights {
 
     /**
-     * One decoder layer.
+     * One decoder layer. Norms are half, projections of one {@link WeightForm}.
      *
      * @param inputNorm {@code [hidden]}
      * @param qkv {@code [3 * attention, hidden]}
@@ -32,12 +31,37 @@ final class DeviceWeights {
             DeviceMatrix outProj,
             DeviceBuffer postNorm,
             DeviceMatrix gateUp,
-            DeviceMatrix down) {}
+            DeviceMatrix down) {
 
-    /** {@code [vocabulary, hidden]}. */
-    final DeviceMatrix embedding;
+        /** The next piece of an arena; every layer lies in it in the same way. */
+        static Layer in(Arena arena, PaddedSizes sizes, WeightForm form) {
+            int hidden = sizes.hidden();
+            return new Layer(
+                    vector(arena, hidden, Short.BYTES),
+                    DeviceMatrix.in(arena, 3 * sizes.attention(), hidden, form),
+                    DeviceMatrix.in(arena, hidden, sizes.attention(), form),
+                    vector(arena, hidden, Short.BYTES),
+                    DeviceMatrix.in(arena, 2 * sizes.intermediate(), hidden, form),
+                    DeviceMatrix.in(arena, hidden, sizes.intermediate(), form));
+        }
+    }
 
-    final List<Layer> layers = new ArrayList<>();
+    /**
+     * Memory that a block of weights goes to.
+     *
+     * @param memory all of it
+     * @param layer what lies in it
+     */
+    record Place(DeviceBuffer memory, Layer layer) {}
+
+    /** {@code [vocabulary, hidden]}; null where another device holds the first layer. */
+    final @Nullable DeviceBuffer embedding;
+
+    /** Layers that stay here, by their number in the model. */
+    final TreeMap<Integer, Place> resident = new TreeMap<>();
+
+    /** Where layers that do not stay here are while they are used; none if all stay. */
+    final List<Place> passing = new ArrayList<>();
 
     /** {@code [hidden]}. */
     final DeviceBuffer finalNorm;
@@ -48,52 +72,68 @@ final class DeviceWeights {
     /** ALiBi's, {@code [heads]} float32. */
     final DeviceBuffer slopes;
 
-    private final BaichuanConfig config;
-    private final PaddedSizes sizes;
-
-    private DeviceWeights(Arena arena, BaichuanConfig config) {
-        this.config = config;
-        this.sizes = PaddedSizes.of(config);
-        int hidden = sizes.hidden();
-        embedding = matrix(arena, config.vocabulary(), hidden);
-        for (int n = 0; n < config.layers(); n++) {
-            layers.add(
-                    new Layer(
-                            vector(arena, hidden, Short.BYTES),
-                            matrix(arena, 3 * sizes.attention(), hidden),
-                            matrix(arena, hidden, sizes.attention()),
-                            vector(arena, hidden, Short.BYTES),
-                            matrix(arena, 2 * sizes.intermediate(), hidden),
-                            matrix(arena, hidden, sizes.intermediate())));
+    private DeviceWeights(
+            Arena arena, BaichuanConfig config, WeightForm form, LayerPlan.Shard shard) {
+        PaddedSizes sizes = PaddedSizes.of(config);
+        embedding = shard.firstLayer() == 0 ? arena.take(embeddingBytes(config)) : null;
+        long layerBytes = layerBytes(sizes, form);
+        for (int n = 0; n < shard.layers(); n++) {
+            if (!shard.isOffloaded(n)) {
+                resident.put(shard.firstLayer() + n, place(arena, layerBytes, sizes, form));
+            }
         }
-        finalNorm = vector(arena, hidden, Short.BYTES);
-        valueHead = vector(arena, hidden, Float.BYTES);
+        while (shard.offloaded() > 0 && passing.size() < ModelMemory.STREAMING) {
+            passing.add(place(arena, layerBytes, sizes, form));
+        }
+        finalNorm = vector(arena, sizes.hidden(), Short.BYTES);
+        valueHead = vector(arena, sizes.hidden(), Float.BYTES);
         slopes = vector(arena, sizes.heads(), Float.BYTES);
     }
 
-    /** Bytes that a model of these sizes takes. */
-    static long bytes(BaichuanConfig config) {
+    private static Place place(Arena arena, long bytes, PaddedSizes sizes, WeightForm form) {
+        DeviceBuffer memory = arena.take(bytes);
+        return new Place(memory, Layer.in(new Arena(memory), sizes, form));
+    }
+
+    /** Bytes of a decoder layer. */
+    static long layerBytes(PaddedSizes sizes, WeightForm form) {
         Arena arena = Arena.measuring();
-        new DeviceWeights(arena, config);
+        Layer.in(arena, sizes, form);
+        return arena.used();
+    }
+
+    /** Bytes of the embedding. */
+    static long embeddingBytes(BaichuanConfig config) {
+        Arena arena = Arena.measuring();
+        vector(arena, config.vocabulary(), config.hidden() * Short.BYTES);
+        return arena.used();
+    }
+
+    /** Bytes of final norm, value head and slopes. */
+    static long endsBytes(PaddedSizes sizes) {
+        Arena arena = Arena.measuring();
+        vector(arena, sizes.hidden(), Short.BYTES);
+        vector(arena, sizes.hidden(), Float.BYTES);
+        vector(arena, sizes.heads(), Float.BYTES);
         return arena.used();
     }
 
     /**
-     * Reads a model into memory of a device, which is entered.
-     *
-     * @throws CheckpointException if a file cannot be read
+     * Memory for a shard's weights on a device that is entered: zeros, and value head and slopes;
+     * {@link WeightReader} brings the rest.
      */
-    static DeviceWeights load(CudaDevice device, BaichuanWeights weights, DType half, int threads)
-            throws CheckpointException {
+    static DeviceWeights allocate(
+            CudaDevice device, BaichuanWeights weights, WeightForm form, LayerPlan.Shard shard) {
         BaichuanConfig config = weights.config();
+        Arena arena = Arena.measuring();
+        new DeviceWeights(arena, config, form, shard);
         DeviceBuffer memory =
                 DeviceBuffer.allocate(
-                        device.cuda(), device.resources(), bytes(config), "the weights");
+                        device.cuda(), device.resources(), arena.used(), "the weights");
         device.clear(memory);
-        DeviceWeights loaded = new DeviceWeights(new Arena(memory), config);
-        WeightReader.read(device, half, loaded.bands(weights), threads);
-        loaded.upload(device, weights.valueHead().weight(), config.slopes());
-        return loaded;
+        DeviceWeights allocated = new DeviceWeights(new Arena(memory), config, form, shard);
+        allocated.upload(device, weights.valueHead().weight(), config.slopes());
+        return allocated;
     }
 
     private void upload(CudaDevice device, float[] head, float[] alibi) {
@@ -107,66 +147,6 @@ final class DeviceWeights {
             device.upload(valueHead, first, (long) head.length * Float.BYTES);
             device.upload(slopes, second, (long) alibi.length * Float.BYTES);
         }
-    }
-
-    private List<WeightBand> bands(BaichuanWeights weights) {
-        List<WeightBand> bands = new ArrayList<>();
-        bands.add(
-                band(
-                        new Projection(weights.embedding(), List.of()),
-                        0,
-                        config.vocabulary(),
-                        Columns.of(config.hidden()),
-                        embedding.buffer(),
-                        0));
-        for (int n = 0; n < layers.size(); n++) {
-            add(bands, weights.layers().get(n), layers.get(n));
-        }
-        bands.add(norm(weights.finalNorm(), finalNorm));
-        return bands;
-    }
-
-    private void add(List<WeightBand> bands, BaichuanWeights.Layer from, Layer to) {
-        bands.add(norm(from.inputNorm(), to.inputNorm()));
-        addQkv(bands, from.qkv(), to.qkv().buffer());
-        Columns heads = new Columns(config.heads(), config.headDim(), sizes.headDim());
-        bands.add(band(from.outProj(), 0, config.hidden(), heads, to.outProj().buffer(), 0));
-        bands.add(norm(from.postNorm(), to.postNorm()));
-        Columns hidden = Columns.of(config.hidden());
-        int rows = config.intermediate();
-        DeviceBuffer gateUp = to.gateUp().buffer();
-        bands.add(band(from.gate(), 0, rows, hidden, gateUp, 0));
-        bands.add(band(from.up(), 0, rows, hidden, gateUp, sizes.intermediate()));
-        Columns intermediate = new Columns(1, config.intermediate(), sizes.intermediate());
-        bands.add(band(from.down(), 0, config.hidden(), intermediate, to.down().buffer(), 0));
-    }
-
-    /** Whole where heads stay as wide as they are, else head by head. */
-    private void addQkv(List<WeightBand> bands, Projection from, DeviceBuffer to) {
-        Columns hidden = Columns.of(config.hidden());
-        int headDim = config.headDim();
-        if (headDim == sizes.headDim()) {
-            bands.add(band(from, 0, 3 * config.hidden(), hidden, to, 0));
-            return;
-        }
-        for (int head = 0; head < 3 * config.heads(); head++) {
-            bands.add(band(from, head * headDim, headDim, hidden, to, head * sizes.headDim()));
-        }
-    }
-
-    private static WeightBand band(
-            Projection from, int firstRow, int rows, Columns columns, DeviceBuffer to, int toRow) {
-        long rowBytes = (long) columns.padded() * Short.BYTES;
-        DeviceBuffer target = to.view(toRow * rowBytes, rows * rowBytes);
-        return new WeightBand(from.weight(), from.deltas(), firstRow, rows, columns, target);
-    }
-
-    private WeightBand norm(Tensor from, DeviceBuffer to) {
-        return new WeightBand(from, List.of(), 0, config.hidden(), Columns.of(1), to);
-    }
-
-    private static DeviceMatrix matrix(Arena arena, int n, int k) {
-        return new DeviceMatrix(arena.take((long) n * k * Short.BYTES), n, k);
     }
 
     private static DeviceBuffer vector(Arena arena, int count, int bytes) {

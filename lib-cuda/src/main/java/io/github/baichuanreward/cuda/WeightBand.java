@@ -9,15 +9,16 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Rows of a stored weight and where they go: converted to the device's half type, with what
- * adapters add, and with zeros between groups of columns.
+ * Rows of a stored weight and where they go in a {@link WeightBlock}: converted to the device's
+ * half type or to 8 bits, with what adapters add, and with zeros between groups of columns.
  *
  * @param tensor of one dimension (rows of one element) or two
  * @param deltas each adds {@code scale * b a}; summed in float32 and rounded once
  * @param firstRow of the tensor
  * @param rows how many
  * @param columns of the tensor, and what they become
- * @param target {@code [rows, columns.padded]} half
+ * @param offset in the block of {@code [rows, columns.padded]} half or int8
+ * @param scales offset in the block of {@code [rows]} float32; {@link #NO_SCALES} for halves
  */
 record WeightBand(
         Tensor tensor,
@@ -25,7 +26,14 @@ record WeightBand(
         long firstRow,
         int rows,
         Columns columns,
-        DeviceBuffer target) {
+        long offset,
+        long scales) {
+
+    /** Of halves. */
+    static final long NO_SCALES = -1;
+
+    /** The largest magnitude of an int8 weight. */
+    private static final float MOST = 127;
 
     /**
      * Columns in groups, each filled up with zeros.
@@ -59,20 +67,61 @@ record WeightBand(
         List<WeightBand> parts = new ArrayList<>();
         for (int row = 0; row < rows; row += most) {
             int count = Math.min(most, rows - row);
-            DeviceBuffer part = target.view((long) row * rowBytes(), (long) count * rowBytes());
-            parts.add(new WeightBand(tensor, deltas, firstRow + row, count, columns, part));
+            parts.add(
+                    new WeightBand(
+                            tensor,
+                            deltas,
+                            firstRow + row,
+                            count,
+                            columns,
+                            offset + (long) row * rowBytes(),
+                            isQuantized() ? scales + (long) row * Float.BYTES : NO_SCALES));
         }
         return parts;
     }
 
     /** Bytes of a row on the device. */
     int rowBytes() {
-        return columns.padded() * Short.BYTES;
+        return columns.padded() * (isQuantized() ? Byte.BYTES : Short.BYTES);
+    }
+
+    private boolean isQuantized() {
+        return scales != NO_SCALES;
+    }
+
+    /** Where scales begin in what {@link #fill} fills: behind the numbers. */
+    private int scalesStart() {
+        return (rows * rowBytes() + Float.BYTES - 1) / Float.BYTES * Float.BYTES;
+    }
+
+    /** Bytes that {@link #fill} fills. */
+    int bytes() {
+        return isQuantized() ? scalesStart() + rows * Float.BYTES : rows * rowBytes();
+    }
+
+    /**
+     * A part of what {@link #fill} has filled, and where it goes.
+     *
+     * @param from in the buffer
+     * @param to in the block
+     * @param bytes how many
+     */
+    record Piece(int from, long to, int bytes) {}
+
+    /** What goes where. */
+    List<Piece> pieces() {
+        Piece numbers = new Piece(0, offset, rows * rowBytes());
+        return isQuantized()
+                ? List.of(numbers, new Piece(scalesStart(), scales, rows * Float.BYTES))
+                : List.of(numbers);
     }
 
     /** Whether its bytes go to the device as they are. */
     boolean isCopied(DType half) {
-        return tensor.dtype() == half && deltas.isEmpty() && columns.source() == columns.padded();
+        return !isQuantized()
+                && tensor.dtype() == half
+                && deltas.isEmpty()
+                && columns.source() == columns.padded();
     }
 
     /**
@@ -100,7 +149,7 @@ record WeightBand(
     }
 
     /**
-     * Fills a buffer with what goes to the target. Opens no file: where compiled code meets a page
+     * Fills a buffer with what goes into the block. Opens no file: where compiled code meets a page
      * that is not there, it goes on with other data, and Java throws {@link InternalError} some
      * time later, maybe behind the end of this method. Inside a channel that is being closed it
      * would leave the thread waiting for ever. So the files' lengths are asked for at the end, too.
@@ -134,8 +183,40 @@ record WeightBand(
             for (Delta delta : added) {
                 delta.add(values, row, count, width);
             }
-            write(destination, half, values, row, count);
+            if (isQuantized()) {
+                quantize(destination, values, row, count);
+            } else {
+                write(destination, half, values, row, count);
+            }
         }
+    }
+
+    /** Row by row; a row of zeros, or one that is not finite, has no scale that would help. */
+    void quantize(ByteBuffer destination, float[] values, int first, int count) {
+        int source = columns.source();
+        for (int row = 0; row < count; row++) {
+            float largest = 0;
+            for (int c = 0; c < source; c++) {
+                largest = Math.max(largest, Math.abs(values[row * source + c]));
+            }
+            float scale = largest / MOST;
+            destination.putFloat(scalesStart() + (first + row) * Float.BYTES, scale);
+            int at = (first + row) * columns.padded();
+            for (int group = 0; group < columns.groups(); group++) {
+                for (int c = 0; c < columns.paddedWidth(); c++) {
+                    float value =
+                            c < columns.width()
+                                    ? values[row * source + group * columns.width() + c]
+                                    : 0;
+                    destination.put(at++, scale == 0 ? 0 : quantized(value / scale));
+                }
+            }
+        }
+    }
+
+    /** Clamped, since the scales of the smallest numbers are coarse. */
+    private static byte quantized(float value) {
+        return (byte) Math.max(-MOST, Math.min(MOST, Math.rint(value)));
     }
 
     private void write(ByteBuffer destination, DType half, float[] values, int first, int count) {

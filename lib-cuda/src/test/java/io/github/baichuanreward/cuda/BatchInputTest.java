@@ -24,7 +24,7 @@ class BatchInputTest {
             int tokens = batch.tokens().length;
             int room = (int) BatchInput.bytes(tokens);
             ByteBuffer target = ByteBuffer.allocate(room).order(ByteOrder.LITTLE_ENDIAN);
-            BatchInput in = BatchInput.write(target, DeviceBuffer.nowhere(room), batch);
+            BatchInput in = BatchInput.write(target, batch);
 
             assertThat(in.bytes()).isLessThanOrEqualTo(room);
             assertThat(in.tokens()).isEqualTo(tokens);
@@ -36,7 +36,7 @@ class BatchInputTest {
     void segmentsHaveStartAndLengthAndNoPrefix() {
         PackedBatch batch = PackedBatch.pack(List.of(new int[] {7, 8}, new int[] {9}), 10).get(0);
         ByteBuffer target = ByteBuffer.allocate(4096).order(ByteOrder.LITTLE_ENDIAN);
-        BatchInput.write(target, DeviceBuffer.nowhere(4096), batch);
+        BatchInput.write(target, batch);
         int[] written = new int[8 + 56 + 3];
         target.position(0).asIntBuffer().get(written);
 

@@ -3,6 +3,7 @@ package io.github.baichuanreward.cuda;
 import io.github.baichuanreward.backend.Backend;
 import io.github.baichuanreward.backend.BackendException;
 import io.github.baichuanreward.backend.BackendRequest;
+import io.github.baichuanreward.backend.GpuOptions;
 import io.github.baichuanreward.backend.Precision;
 import io.github.baichuanreward.batch.PackedBatch;
 import io.github.baichuanreward.model.BaichuanWeights;
@@ -48,7 +49,12 @@ final class CublasPrograms {
                                 : CudaLibraries.cublas(folder).problem();
                 System.out.println(problem == null ? "loaded" : "problem: " + problem);
                 BackendRequest request =
-                        new BackendRequest(weights, Precision.AUTO, List.of(), 64, 1, folder);
+                        new BackendRequest(
+                                weights,
+                                Precision.AUTO,
+                                GpuOptions.defaults().withLibraries(folder),
+                                64,
+                                1);
                 try (Backend backend = CudaBackend.open(request)) {
                     PackedBatch batch =
                             PackedBatch.pack(List.of(new int[] {1, 2, 3}, new int[] {4}), 9).get(0);
@@ -68,8 +74,7 @@ final class CublasPrograms {
 
         public static void main(String[] args) throws IOException {
             BaichuanWeights weights = BaichuanWeights.open(Path.of(args[0]));
-            BackendRequest request =
-                    new BackendRequest(weights, Precision.AUTO, List.of(), 64, 1, null);
+            BackendRequest request = new BackendRequest(weights, Precision.AUTO, List.of(), 64, 1);
             try (Backend backend = CudaBackend.open(request, GemmChoice.cublasInBlocks())) {
                 System.out.println(backend.description());
             } catch (BackendException e) {

@@ -65,7 +65,7 @@ final class Gpu implements BeforeEachCallback, AfterEachCallback {
 
     /** The device. */
     static Properties properties() {
-        return DeviceChoice.of(List.of()).device(0);
+        return DeviceChoice.of(List.of()).devices().get(0);
     }
 
     private static long freeBytes() {

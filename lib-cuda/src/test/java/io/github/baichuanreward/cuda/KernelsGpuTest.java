@@ -317,10 +317,10 @@ class KernelsGpuTest {
     private static BatchInput input(DeviceData data, PackedBatch batch) {
         int bytes = (int) BatchInput.bytes(batch.tokens().length);
         ByteBuffer host = ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
-        BatchInput.write(host, DeviceBuffer.nowhere(bytes), batch);
+        BatchInput written = BatchInput.write(host, batch);
         int[] words = new int[bytes / Integer.BYTES];
         host.clear().asIntBuffer().get(words);
-        return BatchInput.write(host, data.integers(words), batch);
+        return written.in(data.integers(words));
     }
 
     private void attend(

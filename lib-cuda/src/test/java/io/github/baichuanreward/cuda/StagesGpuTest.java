@@ -36,41 +36,50 @@ class StagesGpuTest {
         BackendRequest request =
                 new BackendRequest(golden.open(), Precision.FLOAT16, List.of(), 0, 0);
         try (CudaBackend backend = CudaBackend.open(request, GemmChoice.cublasInBlocks())) {
-            backend.device().within(() -> compare(backend, golden.trace()));
+            Shard shard = backend.copies().get(0).shards().get(0);
+            shard.device().within(() -> compare(shard, golden.trace()));
         }
     }
 
-    private static int compare(CudaBackend backend, Golden.Trace trace) {
+    private static int compare(Shard shard, Golden.Trace trace) {
         PackedBatch batch = PackedBatch.pack(List.of(trace.ids()), 1 << 20).get(0);
         int tokens = trace.ids().length;
-        CudaBackend.Room room = backend.roomFor(tokens);
-        BatchInput in = backend.embed(room, batch);
-        Golden.requireClose(
-                "embeddings", hidden(backend, room, trace), trace.embeddings(), EMBEDDING);
-        for (int n = 0; n < trace.layerOutputs().length; n++) {
-            backend.layers().get(n).forward(room.all, in);
+        Activations a = shard.roomFor(tokens).streams.get(0);
+        try (Resources own = new Resources()) {
+            HostBuffer host =
+                    HostBuffer.allocate(shard.device().cuda(), own, (int) a.input.bytes());
+            BatchInput in = shard.input(a, host, BatchInput.write(host.bytes(), batch));
+            shard.embed(a, in);
             Golden.requireClose(
-                    "output of layer " + n,
-                    hidden(backend, room, trace),
-                    trace.layerOutputs()[n],
-                    LAYER * (n + 1));
-        }
-        float[] rewards = backend.rewards(room, room.all, tokens);
-        for (int t = 0; t < rewards.length; t++) {
-            assertThat((double) rewards[t])
-                    .as("reward at token %d", t)
-                    .isCloseTo(trace.rewards()[t], Offset.offset(Tolerances.FLOAT16));
+                    "embeddings", hidden(shard, a, trace), trace.embeddings(), EMBEDDING);
+            for (int n = 0; n < trace.layerOutputs().length; n++) {
+                shard.layers().get(n).forward(a, in);
+                Golden.requireClose(
+                        "output of layer " + n,
+                        hidden(shard, a, trace),
+                        trace.layerOutputs()[n],
+                        LAYER * (n + 1));
+            }
+            HostBuffer rewards =
+                    HostBuffer.allocate(shard.device().cuda(), own, tokens * Float.BYTES);
+            shard.rewards(a, tokens, rewards);
+            shard.device().awaitCompute();
+            for (int t = 0; t < tokens; t++) {
+                assertThat((double) rewards.bytes().getFloat(t * Float.BYTES))
+                        .as("reward at token %d", t)
+                        .isCloseTo(trace.rewards()[t], Offset.offset(Tolerances.FLOAT16));
+            }
         }
         return tokens;
     }
 
-    private static float[] hidden(CudaBackend backend, CudaBackend.Room room, Golden.Trace trace) {
+    private static float[] hidden(Shard shard, Activations a, Golden.Trace trace) {
         float[] hidden = new float[trace.ids().length * trace.embeddings()[0].length];
         try (Resources own = new Resources()) {
             int bytes = hidden.length * Float.BYTES;
-            HostBuffer host = HostBuffer.allocate(backend.device().cuda(), own, bytes);
-            backend.device().download(host, room.all.hidden, bytes);
-            backend.device().awaitCompute();
+            HostBuffer host = HostBuffer.allocate(shard.device().cuda(), own, bytes);
+            shard.device().download(host, a.hidden, bytes);
+            shard.device().awaitCompute();
             host.bytes().asFloatBuffer().get(hidden);
         }
         return hidden;

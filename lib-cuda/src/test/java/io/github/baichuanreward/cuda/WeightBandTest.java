@@ -93,6 +93,79 @@ class WeightBandTest {
         }
     }
 
+    /** Row by row, as Baichuan's own quantize(8), with zeros between groups. */
+    @ParameterizedTest
+    @EnumSource(names = {"FLOAT32", "BFLOAT16"})
+    void makesInt8WithAScaleForEachRow(DType stored) throws IOException {
+        Projection down = open(new TinyModel(5).type(stored), List.of()).layers().get(1).down();
+        float[] values = down.weight().toFloats();
+        WeightBand band = band(down, 3, 21, new Columns(4, 10, 13), 4096);
+        ByteBuffer filled = fill(band, DType.BFLOAT16);
+
+        assertThat(band.isCopied(stored)).isFalse();
+        assertThat(band.pieces())
+                .containsExactly(
+                        new WeightBand.Piece(0, 0, 21 * 52),
+                        new WeightBand.Piece(21 * 52, 4096, 21 * 4));
+        for (int row = 0; row < 21; row++) {
+            float largest = 0;
+            for (int c = 0; c < 40; c++) {
+                largest = Math.max(largest, Math.abs(values[(row + 3) * 40 + c]));
+            }
+            float scale = filled.getFloat(21 * 52 + row * 4);
+            assertThat(scale).isEqualTo(largest / 127);
+            for (int c = 0; c < 52; c++) {
+                float value = c % 13 < 10 ? values[(row + 3) * 40 + c / 13 * 10 + c % 13] : 0;
+                byte found = filled.get(row * 52 + c);
+                assertThat(Math.abs(found * scale - value)).isLessThanOrEqualTo(scale * 0.5001f);
+                assertThat(found).isEqualTo((byte) Math.rint(value / scale));
+            }
+        }
+    }
+
+    @Test
+    void rowsThatHaveNoScaleStayWhatTheyAre() throws IOException {
+        float tiny = Float.MIN_VALUE;
+        float[] values = {0, 0, Float.NaN, 1, Float.NEGATIVE_INFINITY, 2, 143 * tiny, -143 * tiny};
+        TinyModel model = new TinyModel(5);
+        Projection down = open(model, List.of()).layers().get(1).down();
+        ByteBuffer filled = ByteBuffer.allocate(64).order(ByteOrder.LITTLE_ENDIAN);
+        new WeightBand(down.weight(), List.of(), 0, 4, Columns.of(2), 0, 0)
+                .quantize(filled, values, 0, 4);
+
+        float[] products = new float[8];
+        for (int i = 0; i < 8; i++) {
+            products[i] = filled.get(i) * filled.getFloat(8 + i / 2 * 4);
+        }
+        assertThat(products[0]).isZero();
+        assertThat(products[1]).isZero();
+        assertThat(products[2]).isNaN();
+        assertThat(products[4]).isNaN();
+        assertThat(products[6]).as("signs of the smallest numbers").isPositive();
+        assertThat(products[7]).isNegative();
+    }
+
+    @Test
+    void splitsScalesWithTheirRows() throws IOException {
+        Projection down = open(new TinyModel(5), List.of()).layers().get(1).down();
+        WeightBand whole = band(down, 0, 24, Columns.of(40), 1000);
+        ByteBuffer all = fill(whole, DType.BFLOAT16);
+        List<WeightBand> parts = whole.split(7 * 40);
+
+        assertThat(parts)
+                .extracting(WeightBand::scales)
+                .containsExactly(1000L, 1028L, 1056L, 1084L);
+        ByteBuffer together = ByteBuffer.allocate(2000).order(ByteOrder.LITTLE_ENDIAN);
+        for (WeightBand part : parts) {
+            ByteBuffer filled = fill(part, DType.BFLOAT16);
+            for (WeightBand.Piece piece : part.pieces()) {
+                together.put((int) piece.to(), filled, piece.from(), piece.bytes());
+            }
+        }
+        assertThat(together.slice(0, 960)).isEqualTo(all.slice(0, 960));
+        assertThat(together.slice(1000, 96)).isEqualTo(all.slice(960, 96));
+    }
+
     @Test
     void splitsIntoPartsThatAreTheWhole() throws IOException {
         Projection down = open(new TinyModel(5), List.of()).layers().get(1).down();
@@ -101,7 +174,10 @@ class WeightBandTest {
 
         assertThat(parts).extracting(WeightBand::rows).containsExactly(5, 5, 5, 5, 1);
         assertThat(parts).extracting(WeightBand::firstRow).containsExactly(2L, 7L, 12L, 17L, 22L);
-        assertThat(parts).allMatch(part -> part.target().bytes() == part.rows() * 80L);
+        assertThat(parts)
+                .extracting(WeightBand::offset)
+                .containsExactly(0L, 400L, 800L, 1200L, 1600L);
+        assertThat(parts).allMatch(part -> part.bytes() == part.rows() * 80);
         assertThat(band.split(10)).hasSize(21);
     }
 
@@ -167,15 +243,22 @@ class WeightBandTest {
     }
 
     private static WeightBand band(Projection from, int first, int rows, Columns columns) {
-        DeviceBuffer target = DeviceBuffer.nowhere(2L * rows * columns.padded());
-        return new WeightBand(from.weight(), from.deltas(), first, rows, columns, target);
+        return band(from, first, rows, columns, WeightBand.NO_SCALES);
+    }
+
+    private static WeightBand band(
+            Projection from, int first, int rows, Columns columns, long scales) {
+        return new WeightBand(from.weight(), from.deltas(), first, rows, columns, 0, scales);
     }
 
     private static ByteBuffer fill(
             Projection from, int first, int rows, Columns columns, DType half)
             throws CheckpointException {
-        WeightBand band = band(from, first, rows, columns);
-        ByteBuffer buffer = ByteBuffer.allocateDirect(rows * band.rowBytes());
+        return fill(band(from, first, rows, columns), half);
+    }
+
+    private static ByteBuffer fill(WeightBand band, DType half) throws CheckpointException {
+        ByteBuffer buffer = ByteBuffer.allocateDirect(band.bytes());
         for (int i = 0; i < buffer.capacity(); i++) {
             buffer.put(i, (byte) 0x55);
         }

@@ -1,0 +1,437 @@
+package io.github.baichuanreward.cuda;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which device holds which layers: copies of the model, each on as few devices as hold it. Knows
+ * numbers only.
+ *
+ * <p>A batch is computed by one copy, which gets it when it has nothing else to do; between the
+ * devices of a copy nothing goes but the residual stream. So a copy on one device is best, and many
+ * copies are better than large ones. Where devices are not alike, a large one is put together with
+ * the smallest that suffices.
+ *
+ * @param copies of the model; none where there is a problem
+ * @param unused devices that were given, and that hold nothing
+ * @param problem why there is no copy, with the numbers; null where there is one
+ * @param isWrong whether the problem is what was asked for, and no memory would help
+ */
+record LayerPlan(
+        List<Copy> copies, List<Device> unused, @Nullable String problem, boolean isWrong) {
+
+    private LayerPlan(List<Copy> copies, List<Device> unused) {
+        this(copies, unused, null, false);
+    }
+
+    /**
+     * A device that may be used, or a part of one that is listed more than once.
+     *
+     * @param ordinal its number
+     * @param label how messages call it
+     * @param kind devices of one kind compute the same bits
+     * @param bytes of its memory that can be used, what the driver keeps included
+     * @param place in the list, so that two parts of one device are two
+     */
+    record Device(int ordinal, String label, String kind, long bytes, int place) {
+
+        Device(int ordinal, String label, String kind, long bytes) {
+            this(ordinal, label, kind, bytes, 0);
+        }
+
+        private Device part(int parts, int place) {
+            long divided = (bytes - ModelMemory.RESERVE) / parts + ModelMemory.RESERVE;
+            return new Device(ordinal, label, kind, divided, place);
+        }
+    }
+
+    /**
+     * What one device holds of a copy: layers one behind the other.
+     *
+     * @param device where
+     * @param firstLayer the first of them
+     * @param layers how many
+     * @param offloaded how many of them stay in the host's memory, and are sent for each batch
+     */
+    record Shard(Device device, int firstLayer, int layers, int offloaded) {
+
+        /** Whether the n-th of these layers stays in the host's memory: they are spread evenly. */
+        boolean isOffloaded(int n) {
+            return (n + 1) * offloaded / layers > n * offloaded / layers;
+        }
+
+        /** For people. */
+        @Override
+        public String toString() {
+            return "%s with %s: layers %d to %d%s"
+                    .formatted(
+                            device.label(),
+                            ModelMemory.gib(device.bytes()),
+                            firstLayer,
+                            firstLayer + layers - 1,
+                            offloaded == 0
+                                    ? ""
+                                    : ", of which %d are sent to it for each batch"
+                                            .formatted(offloaded));
+        }
+    }
+
+    /** The devices of one copy, in the order of their layers. */
+    record Copy(List<Shard> shards) {
+
+        /** What of its shape matters to bits, where devices differ. */
+        private List<String> kinds() {
+            return shards.stream().map(s -> s.device().kind() + s.layers()).toList();
+        }
+    }
+
+    /**
+     * Divides a model among devices.
+     *
+     * @param devices in order; one may be listed more than once, and its memory is then divided
+     * @param layersPerDevice of each copy; empty for as few devices as hold it
+     * @param offload whether layers may stay in the host's memory where nothing else fits
+     */
+    static LayerPlan of(
+            ModelMemory memory,
+            List<Device> devices,
+            List<Integer> layersPerDevice,
+            boolean offload) {
+        List<Device> parts = parts(devices);
+        return layersPerDevice.isEmpty()
+                ? smallest(memory, parts, offload)
+                : asked(memory, parts, layersPerDevice, offload);
+    }
+
+    /**
+     * The same for devices of which nobody said that all are to be used: one kind of them, so that
+     * every copy computes the same bits; all kinds only where they hold no more than one copy
+     * together.
+     */
+    static LayerPlan ofAny(
+            ModelMemory memory,
+            List<Device> devices,
+            List<Integer> layersPerDevice,
+            boolean offload) {
+        Map<String, List<Device>> kinds =
+                devices.stream()
+                        .collect(
+                                Collectors.groupingBy(
+                                        Device::kind, LinkedHashMap::new, Collectors.toList()));
+        for (boolean offloading : offload ? new boolean[] {false, true} : new boolean[] {false}) {
+            LayerPlan best = null;
+            for (List<Device> kind : kinds.values()) {
+                LayerPlan plan =
+                        of(memory, whole(kind, layersPerDevice), layersPerDevice, offloading);
+                if (plan.problem == null
+                        && (best == null || plan.copies.size() > best.copies.size())) {
+                    best = plan;
+                }
+            }
+            if (best == null && kinds.size() > 1) {
+                best =
+                        one(
+                                of(
+                                        memory,
+                                        whole(devices, layersPerDevice),
+                                        layersPerDevice,
+                                        offloading));
+            }
+            if (best != null && best.problem == null) {
+                return best.withUnused(devices);
+            }
+        }
+        return of(memory, devices, layersPerDevice, offload);
+    }
+
+    /** So many devices that none is left when copies are made as asked for. */
+    private static List<Device> whole(List<Device> devices, List<Integer> layersPerDevice) {
+        int multiple = Math.max(1, layersPerDevice.size());
+        return devices.subList(0, devices.size() / multiple * multiple);
+    }
+
+    private static LayerPlan one(LayerPlan plan) {
+        return plan.problem != null ? plan : new LayerPlan(plan.copies.subList(0, 1), List.of());
+    }
+
+    private LayerPlan withUnused(List<Device> devices) {
+        Set<Integer> used = new HashSet<>();
+        copies.forEach(copy -> copy.shards().forEach(s -> used.add(s.device().ordinal())));
+        return new LayerPlan(
+                copies,
+                devices.stream().filter(device -> !used.contains(device.ordinal())).toList());
+    }
+
+    /** Whether two copies may give the same batch different bits. */
+    boolean isMixed() {
+        return copies.stream().map(Copy::kinds).distinct().count() > 1;
+    }
+
+    /** For people: copies and devices. */
+    String summary() {
+        Shard first = copies.get(0).shards().get(0);
+        int devices = copies.get(0).shards().size();
+        if (copies.size() == 1 && devices == 1) {
+            return first.offloaded() == 0
+                    ? first.device().label()
+                    : "%s, %d of %d layers offloaded"
+                            .formatted(first.device().label(), first.offloaded(), first.layers());
+        }
+        String each =
+                copies.stream()
+                        .map(
+                                copy ->
+                                        copy.shards().stream()
+                                                .map(s -> "" + s.device().ordinal())
+                                                .collect(Collectors.joining("+")))
+                        .collect(Collectors.joining(", "));
+        return "%s of the model on devices %s (%s)"
+                .formatted(
+                        copies.size() == 1 ? "one copy" : copies.size() + " copies",
+                        each,
+                        copies.stream()
+                                .flatMap(copy -> copy.shards().stream())
+                                .map(shard -> shard.device().kind())
+                                .distinct()
+                                .collect(Collectors.joining(", ")));
+    }
+
+    /** For people: what is where, a line for each device. */
+    List<String> lines() {
+        return copies.stream()
+                .flatMap(copy -> copy.shards().stream())
+                .map(Shard::toString)
+                .toList();
+    }
+
+    // How devices are put together.
+
+    private static List<Device> parts(List<Device> devices) {
+        Map<Integer, Integer> times =
+                devices.stream()
+                        .collect(Collectors.toMap(Device::ordinal, device -> 1, Integer::sum));
+        List<Device> parts = new ArrayList<>();
+        for (Device device : devices) {
+            parts.add(device.part(times.getOrDefault(device.ordinal(), 1), parts.size()));
+        }
+        return parts;
+    }
+
+    private static LayerPlan asked(
+            ModelMemory memory,
+            List<Device> devices,
+            List<Integer> layersPerDevice,
+            boolean offload) {
+        int sum = layersPerDevice.stream().mapToInt(Integer::intValue).sum();
+        int size = layersPerDevice.size();
+        if (sum != memory.layers()) {
+            return wrong(
+                    "layers per device %s make %d, but this model has %d"
+                            .formatted(layersPerDevice, sum, memory.layers()));
+        }
+        if (devices.isEmpty() || devices.size() % size != 0) {
+            return wrong(
+                    ("layers were given for %d devices, but there are %d; give as many devices, or"
+                                    + " a multiple of it, or leave out the layers")
+                            .formatted(size, devices.size()));
+        }
+        List<Copy> copies = new ArrayList<>();
+        for (int first = 0; first < devices.size(); first += size) {
+            List<Device> group = devices.subList(first, first + size);
+            List<Shard> shards = new ArrayList<>();
+            int layer = 0;
+            for (int d = 0; d < size; d++) {
+                int count = layersPerDevice.get(d);
+                Shard shard = shard(memory, group.get(d), layer, count, size == 1, offload);
+                if (shard == null) {
+                    return tooSmall(memory, group.get(d), layer, count, size == 1);
+                }
+                shards.add(shard);
+                layer += count;
+            }
+            copies.add(new Copy(List.copyOf(shards)));
+        }
+        return new LayerPlan(List.copyOf(copies), List.of());
+    }
+
+    private static LayerPlan smallest(ModelMemory memory, List<Device> devices, boolean offload) {
+        List<Device> left = new ArrayList<>(devices);
+        List<Copy> copies = new ArrayList<>();
+        for (Device device : devices) {
+            Shard whole = shard(memory, device, 0, memory.layers(), true, false);
+            if (whole != null) {
+                copies.add(new Copy(List.of(whole)));
+                left.remove(device);
+            }
+        }
+        while (true) {
+            List<Device> group = group(memory, left);
+            if (group.isEmpty()) {
+                break;
+            }
+            copies.add(new Copy(shards(memory, group)));
+            group.forEach(left::remove);
+        }
+        if (copies.isEmpty() && offload) {
+            for (Device device : devices) {
+                Shard streamed = shard(memory, device, 0, memory.layers(), true, true);
+                if (streamed != null) {
+                    copies.add(new Copy(List.of(streamed)));
+                    left.remove(device);
+                }
+            }
+        }
+        return copies.isEmpty()
+                ? tooSmall(memory, devices)
+                : new LayerPlan(inOrder(copies), List.copyOf(left));
+    }
+
+    /** As their first devices were listed. */
+    private static List<Copy> inOrder(List<Copy> copies) {
+        return copies.stream()
+                .sorted(Comparator.comparingInt(copy -> copy.shards().get(0).device().place()))
+                .toList();
+    }
+
+    /** The fewest devices that hold a copy, in their order; the largest, then whatever suffices. */
+    private static List<Device> group(ModelMemory memory, List<Device> devices) {
+        Function<Device, Integer> room = d -> memory.fitting(usable(d), false, false);
+        List<Device> rest =
+                devices.stream()
+                        .filter(device -> room.apply(device) > 0)
+                        .sorted(Comparator.comparing(room).reversed())
+                        .collect(Collectors.toCollection(ArrayList::new));
+        List<Device> group = new ArrayList<>();
+        int sum = 0;
+        while (!rest.isEmpty()) {
+            int missing = memory.layers() - sum;
+            int next = 0;
+            if (!group.isEmpty()) {
+                while (next + 1 < rest.size() && room.apply(rest.get(next + 1)) >= missing) {
+                    next++;
+                }
+                while (next > 0
+                        && room.apply(rest.get(next - 1)).equals(room.apply(rest.get(next)))) {
+                    next--; // the first of those that are alike
+                }
+            }
+            Device device = rest.remove(next);
+            group.add(device);
+            sum += room.apply(device);
+            if (group.size() > 1 && sum >= memory.layers()) {
+                List<Device> ordered = devices.stream().filter(group::contains).toList();
+                if (!shards(memory, ordered).isEmpty()) {
+                    return ordered;
+                }
+            }
+        }
+        return List.of();
+    }
+
+    /** A copy's layers on several devices, as evenly as memory allows; none if it does not. */
+    private static List<Shard> shards(ModelMemory memory, List<Device> group) {
+        int size = group.size();
+        int[] room = new int[size];
+        for (int d = 0; d < size; d++) {
+            room[d] = Math.max(0, memory.fitting(usable(group.get(d)), d == 0, false));
+        }
+        int[] count = new int[size];
+        int left = memory.layers();
+        List<Integer> order = new ArrayList<>();
+        for (int d = 0; d < size; d++) {
+            order.add(d);
+        }
+        order.sort(Comparator.comparingInt(d -> room[d]));
+        for (int n = 0; n < size; n++) {
+            int d = order.get(n);
+            count[d] = Math.min(room[d], left / (size - n));
+            left -= count[d];
+        }
+        List<Shard> shards = new ArrayList<>();
+        int first = 0;
+        for (int d = 0; d < size; d++) {
+            if (left > 0 || count[d] == 0) {
+                return List.of();
+            }
+            shards.add(new Shard(group.get(d), first, count[d], 0));
+            first += count[d];
+        }
+        return List.copyOf(shards);
+    }
+
+    private static @Nullable Shard shard(
+            ModelMemory memory,
+            Device device,
+            int firstLayer,
+            int count,
+            boolean isAlone,
+            boolean offload) {
+        int fitting = memory.fitting(usable(device), firstLayer == 0, isAlone);
+        if (fitting >= count) {
+            return new Shard(device, firstLayer, count, 0);
+        }
+        int resident = fitting - ModelMemory.STREAMING;
+        return offload && resident >= 0
+                ? new Shard(device, firstLayer, count, count - resident)
+                : null;
+    }
+
+    private static long usable(Device device) {
+        return device.bytes() - ModelMemory.RESERVE;
+    }
+
+    // What does not fit.
+
+    private static LayerPlan none(String problem) {
+        return new LayerPlan(List.of(), List.of(), problem, false);
+    }
+
+    private static LayerPlan wrong(String problem) {
+        return new LayerPlan(List.of(), List.of(), problem, true);
+    }
+
+    private static LayerPlan tooSmall(ModelMemory memory, List<Device> devices) {
+        if (devices.size() == 1) {
+            Device device = devices.get(0);
+            return none(
+                    "%s is too small: %s, but it has %s"
+                            .formatted(
+                                    device.label(),
+                                    memory.numbers(),
+                                    ModelMemory.gib(device.bytes())));
+        }
+        return none(
+                "even together %s are too small: %s, and all but the weights on each, but they have %s"
+                        .formatted(
+                                devices.stream()
+                                        .map(Device::label)
+                                        .distinct()
+                                        .collect(Collectors.joining(", ")),
+                                memory.numbers(),
+                                devices.stream()
+                                        .map(device -> ModelMemory.gib(device.bytes()))
+                                        .collect(Collectors.joining(", "))));
+    }
+
+    private static LayerPlan tooSmall(
+            ModelMemory memory, Device device, int firstLayer, int count, boolean isAlone) {
+        return none(
+                "%s is too small for layers %d to %d: they and what goes with them take %s, but it has %s"
+                        .formatted(
+                                device.label(),
+                                firstLayer,
+                                firstLayer + count - 1,
+                                ModelMemory.gib(
+                                        memory.shard(count, firstLayer == 0, isAlone)
+                                                + ModelMemory.RESERVE),
+                                ModelMemory.gib(device.bytes())));
+    }
+}

@@ -1,0 +1,255 @@
+package io.github.baichuanreward.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.baichuanreward.cuda.LayerPlan.Device;
+import io.github.baichuanreward.cuda.LayerPlan.Shard;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+class LayerPlanTest {
+
+    /** Baichuan-13B in 16 bits: 25.2 GiB with all that goes with it, 0.59 GiB a layer. */
+    private static final ModelMemory HALF = memory(WeightForm.HALF);
+
+    private static final ModelMemory INT8 = memory(WeightForm.INT8);
+
+    @Test
+    void largeDevicesHoldACopyEach() {
+        LayerPlan plan = plan(HALF, devices(80, 80, 80, 80, 80, 80, 80, 80));
+
+        assertThat(plan.copies()).hasSize(8);
+        assertThat(shapes(plan)).allMatch(shape -> shape.matches("\\d:0-39"));
+        assertThat(plan.isMixed()).isFalse();
+    }
+
+    @Test
+    void twoSmallOnesHoldOneTogether() {
+        assertThat(shapes(plan(HALF, devices(24, 24)))).containsExactly("0:0-19 1:20-39");
+        assertThat(shapes(plan(HALF, devices(24, 24, 24, 24))))
+                .as("two copies")
+                .containsExactly("0:0-19 1:20-39", "2:0-19 3:20-39");
+        assertThat(shapes(plan(INT8, devices(24, 24)))).containsExactly("0:0-39", "1:0-39");
+    }
+
+    @Test
+    void asFewAsHoldIt() {
+        assertThat(shapes(plan(HALF, devices(10, 10, 10))))
+                .containsExactly("0:0-12 1:13-25 2:26-39");
+        LayerPlan five = plan(HALF, devices(8, 8, 8, 8, 8));
+        assertThat(shapes(five)).containsExactly("0:0-9 1:10-19 2:20-29 3:30-39");
+        assertThat(five.unused()).extracting(Device::ordinal).hasSize(1);
+    }
+
+    @Test
+    void unevenOnesGetWhatTheyHold() {
+        LayerPlan plan = plan(HALF, devices(8, 24));
+        List<Shard> shards = plan.copies().get(0).shards();
+
+        assertThat(plan.copies()).hasSize(1);
+        assertThat(shards.get(0).layers()).isLessThan(12).isPositive();
+        assertThat(shards.get(1).layers()).isEqualTo(40 - shards.get(0).layers());
+        requireFitting(HALF, plan);
+    }
+
+    @Test
+    void aLargeOneHelpsTheSmallestThatSuffices() {
+        // 0 and 3 hold a copy alone; 2 needs somebody, for whom 4 is enough.
+        LayerPlan plan = plan(HALF, devices(80, 16, 24, 40, 6));
+
+        assertThat(shapes(plan).get(0)).isEqualTo("0:0-39");
+        assertThat(shapes(plan)).contains("3:0-39");
+        assertThat(plan.copies().stream().filter(copy -> copy.shards().size() == 2))
+                .singleElement()
+                .satisfies(
+                        copy ->
+                                assertThat(copy.shards())
+                                        .extracting(shard -> shard.device().ordinal())
+                                        .containsExactly(2, 4));
+        assertThat(plan.unused()).extracting(Device::ordinal).containsExactly(1);
+    }
+
+    @Test
+    void layersGoWhereTheyAreAskedFor() {
+        LayerPlan plan = LayerPlan.of(HALF, devices(24, 24, 24, 24), List.of(24, 16), false);
+        assertThat(shapes(plan)).containsExactly("0:0-23 1:24-39", "2:0-23 3:24-39");
+
+        assertThat(LayerPlan.of(HALF, devices(24, 24), List.of(20, 10), false).problem())
+                .isEqualTo("layers per device [20, 10] make 30, but this model has 40");
+        assertThat(LayerPlan.of(HALF, devices(24, 24, 24), List.of(20, 20), false).problem())
+                .isEqualTo(
+                        "layers were given for 2 devices, but there are 3; give as many devices, or"
+                                + " a multiple of it, or leave out the layers");
+        LayerPlan narrow = LayerPlan.of(HALF, devices(24, 24), List.of(39, 1), false);
+        assertThat(narrow.problem())
+                .matches(
+                        "device 0 \\(Test GPU\\) is too small for layers 0 to 38: they and what goes"
+                                + " with them take 2\\d\\.\\d\\d GiB, but it has 24.00 GiB");
+        assertThat(narrow.isWrong()).as("more memory would help").isFalse();
+    }
+
+    @Test
+    void aDeviceThatIsListedTwiceIsDivided() {
+        Device large = device(0, 80, "Test GPU");
+        LayerPlan two = LayerPlan.of(HALF, List.of(large, large), List.of(), false);
+        assertThat(shapes(two)).containsExactly("0:0-39", "0:0-39");
+        LayerPlan halves = LayerPlan.of(HALF, List.of(large, large), List.of(20, 20), false);
+        assertThat(shapes(halves)).containsExactly("0:0-19 0:20-39");
+        Device small = device(0, 30, "Test GPU");
+        assertThat(shapes(LayerPlan.of(HALF, List.of(small, small), List.of(), false)))
+                .as("each half is too small for a copy")
+                .containsExactly("0:0-19 0:20-39");
+    }
+
+    @Test
+    void layersAreOffloadedWhereNothingElseHelps() {
+        List<Device> one = devices(12);
+        assertThat(LayerPlan.of(HALF, one, List.of(), false).problem()).contains("12.00 GiB");
+        LayerPlan plan = LayerPlan.of(HALF, one, List.of(), true);
+        Shard shard = plan.copies().get(0).shards().get(0);
+
+        int resident = shard.layers() - shard.offloaded();
+        assertThat(shard.layers()).isEqualTo(40);
+        assertThat(resident).isBetween(10, 20);
+        assertThat(HALF.shard(resident + ModelMemory.STREAMING, true, true) + ModelMemory.RESERVE)
+                .isLessThanOrEqualTo(12L << 30);
+        assertThat(HALF.shard(resident + 3, true, true) + ModelMemory.RESERVE)
+                .isGreaterThan(12L << 30);
+        assertThat(shapes(LayerPlan.of(HALF, devices(24, 24), List.of(), true)))
+                .as("two devices hold it")
+                .containsExactly("0:0-19 1:20-39");
+        assertThat(LayerPlan.of(HALF, devices(2), List.of(), true).problem()).isNotNull();
+    }
+
+    @Test
+    void offloadedLayersAreSpreadEvenly() {
+        Shard shard = new Shard(device(0, 8, "Test GPU"), 0, 40, 13);
+        List<Integer> offloaded = new ArrayList<>();
+        for (int n = 0; n < 40; n++) {
+            if (shard.isOffloaded(n)) {
+                offloaded.add(n);
+            }
+        }
+
+        assertThat(offloaded).hasSize(13).last().isEqualTo(39);
+        for (int n = 1; n < offloaded.size(); n++) {
+            assertThat(offloaded.get(n) - offloaded.get(n - 1)).isBetween(3, 4);
+        }
+    }
+
+    /** Every copy must compute the same bits. */
+    @Test
+    void oneKindIsTakenUnlessDevicesWereAskedFor() {
+        List<Device> mixed = List.of(device(0, 80, "A"), device(1, 141, "B"), device(2, 141, "B"));
+
+        LayerPlan any = LayerPlan.ofAny(HALF, mixed, List.of(), false);
+        assertThat(shapes(any)).containsExactly("1:0-39", "2:0-39");
+        assertThat(any.unused()).extracting(Device::ordinal).containsExactly(0);
+        LayerPlan asked = LayerPlan.of(HALF, mixed, List.of(), false);
+        assertThat(asked.copies()).hasSize(3);
+        assertThat(asked.isMixed()).isTrue();
+        List<Device> small = List.of(device(0, 24, "A"), device(1, 16, "B"));
+        assertThat(LayerPlan.ofAny(HALF, small, List.of(), false).copies())
+                .as("one copy has the same bits every time")
+                .hasSize(1);
+    }
+
+    @Test
+    void whatIsLeftOverIsNotUsed() {
+        LayerPlan plan = LayerPlan.ofAny(HALF, devices(80, 80, 80), List.of(20, 20), false);
+        assertThat(shapes(plan)).containsExactly("0:0-19 1:20-39");
+        assertThat(plan.unused()).extracting(Device::ordinal).containsExactly(2);
+    }
+
+    @Test
+    void saysWhatIsTooSmall() {
+        assertThat(plan(HALF, devices(24)).problem())
+                .isEqualTo(
+                        "device 0 (Test GPU) is too small: 24.10 GiB of weights, 0.59 GiB for batches"
+                                + " of 4096 tokens and 0.53 GiB for CUDA itself make 25.22 GiB, but it"
+                                + " has 24.00 GiB");
+        assertThat(plan(HALF, devices(8, 6)).problem())
+                .startsWith("even together device 0 (Test GPU), device 1 (Test GPU) are too small:")
+                .endsWith("and all but the weights on each, but they have 8.00 GiB, 6.00 GiB");
+    }
+
+    /** Whatever the devices, what is planned fits, and every layer is where it should be. */
+    @Test
+    void plansFit() {
+        Random random = new Random(7);
+        int planned = 0;
+        for (int round = 0; round < 500; round++) {
+            Device[] devices = new Device[1 + random.nextInt(8)];
+            Arrays.setAll(devices, n -> device(n, 2 + random.nextInt(40), "Test GPU"));
+            boolean offload = random.nextBoolean();
+            LayerPlan plan = LayerPlan.of(HALF, List.of(devices), List.of(), offload);
+            if (plan.problem() == null) {
+                planned++;
+                requireFitting(HALF, plan);
+            }
+        }
+        assertThat(planned).isGreaterThan(300);
+    }
+
+    private static void requireFitting(ModelMemory memory, LayerPlan plan) {
+        List<Integer> used = new ArrayList<>();
+        for (LayerPlan.Copy copy : plan.copies()) {
+            int next = 0;
+            for (Shard shard : copy.shards()) {
+                int held =
+                        shard.layers()
+                                - shard.offloaded()
+                                + (shard.offloaded() > 0 ? ModelMemory.STREAMING : 0);
+                long bytes = memory.shard(held, next == 0, copy.shards().size() == 1);
+                assertThat(bytes + ModelMemory.RESERVE)
+                        .as("%s", shard)
+                        .isLessThanOrEqualTo(shard.device().bytes());
+                assertThat(shard.firstLayer()).isEqualTo(next);
+                assertThat(shard.layers()).isPositive();
+                next += shard.layers();
+                used.add(shard.device().ordinal());
+            }
+            assertThat(next).isEqualTo(memory.layers());
+        }
+        assertThat(used).doesNotHaveDuplicates();
+    }
+
+    private static LayerPlan plan(ModelMemory memory, List<Device> devices) {
+        return LayerPlan.of(memory, devices, List.of(), false);
+    }
+
+    private static List<String> shapes(LayerPlan plan) {
+        return plan.copies().stream()
+                .map(
+                        copy ->
+                                String.join(
+                                        " ",
+                                        copy.shards().stream().map(LayerPlanTest::shape).toList()))
+                .toList();
+    }
+
+    private static String shape(Shard shard) {
+        int last = shard.firstLayer() + shard.layers() - 1;
+        return "%d:%d-%d".formatted(shard.device().ordinal(), shard.firstLayer(), last);
+    }
+
+    private static List<Device> devices(int... gib) {
+        List<Device> devices = new ArrayList<>();
+        for (int bytes : gib) {
+            devices.add(device(devices.size(), bytes, "Test GPU"));
+        }
+        return devices;
+    }
+
+    private static Device device(int ordinal, long gib, String kind) {
+        return new Device(ordinal, "device %d (Test GPU)".formatted(ordinal), kind, gib << 30);
+    }
+
+    private static ModelMemory memory(WeightForm form) {
+        return ModelMemory.of(
+                ModelMemoryTest.BAICHUAN_13B, GemmChoice.cublasInBlocks(), form, 4096);
+    }
+}
