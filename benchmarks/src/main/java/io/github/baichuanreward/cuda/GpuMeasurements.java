@@ -19,7 +19,8 @@ import java.util.Random;
 
 /**
  * Where a GPU's time goes in a model of random weights: tokens a second beside those of its
- * products alone, milliseconds by kernel and product, memory. Prints Markdown.
+ * products alone, milliseconds by kernel and product, memory; and what dividing it costs. Prints
+ * Markdown.
  *
  * <p>Arguments: SHAPE (a name of {@link ModelShape#named}), LENGTHS (such as {@code 128,512}),
  * SECONDS for each figure, and, where it is not in the usual places, the folder of cuBLAS.
@@ -66,7 +67,7 @@ final class GpuMeasurements {
                     new BackendRequest(
                             model.weights(),
                             Precision.BFLOAT16,
-                            GpuOptions.defaults().withLibraries(libraries),
+                            GpuOptions.defaults().withDevices(List.of(0)).withLibraries(libraries),
                             0,
                             0);
             long before = free();
@@ -88,11 +89,12 @@ final class GpuMeasurements {
                 double wanted = Double.parseDouble(arguments[2]);
                 new GpuMeasurements(backend, config, wanted).report(arguments[1]);
             }
+            new DivisionMeasurements(request, Double.parseDouble(arguments[2])).report();
         }
     }
 
     private static long free() {
-        CudaDevice device = CudaDevice.open(DeviceChoice.of(List.of()).devices().get(0));
+        CudaDevice device = CudaDevice.open(DeviceChoice.of(List.of(0)).devices().get(0));
         try {
             return device.within(device::freeBytes);
         } finally {
