@@ -57,12 +57,13 @@ public final class CudaBackendProvider implements BackendProvider {
         Placement placement = new Placement(request, gemm);
         List<Device> devices =
                 choice.devices().stream().map(p -> DeviceChoice.device(p, p.bytes())).toList();
-        LayerPlan plan = placement.on(devices).plan();
+        Placement.Placed placed = placement.on(devices);
+        LayerPlan plan = placed.plan();
         return plan.problem() == null
                 ? new Suitability(
                         Fit.USABLE,
-                        "%s; %s".formatted(plan.summary(), placement.memory().numbers()),
-                        plan.lines())
+                        "%s; %s".formatted(plan.summary(), placed.memory().numbers()),
+                        plan.lines(placed.memory()))
                 : new Suitability(
                         plan.isWrong() ? Fit.REFUSED : Fit.TOO_SMALL,
                         plan.isWrong()

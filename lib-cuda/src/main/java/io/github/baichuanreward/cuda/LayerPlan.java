@@ -68,19 +68,9 @@ record LayerPlan(
             return (n + 1) * offloaded / layers > n * offloaded / layers;
         }
 
-        /** For people. */
-        @Override
-        public String toString() {
-            return "%s with %s: layers %d to %d%s"
-                    .formatted(
-                            device.label(),
-                            ModelMemory.gib(device.bytes()),
-                            firstLayer,
-                            firstLayer + layers - 1,
-                            offloaded == 0
-                                    ? ""
-                                    : ", of which %d are sent to it for each batch"
-                                            .formatted(offloaded));
+        /** How many layers' memory it takes. */
+        int held() {
+            return layers - offloaded + (offloaded > 0 ? ModelMemory.STREAMING : 0);
         }
     }
 
@@ -205,11 +195,29 @@ record LayerPlan(
     }
 
     /** For people: what is where, a line for each device. */
-    List<String> lines() {
-        return copies.stream()
-                .flatMap(copy -> copy.shards().stream())
-                .map(Shard::toString)
-                .toList();
+    List<String> lines(ModelMemory memory) {
+        List<String> lines = new ArrayList<>();
+        for (Copy copy : copies) {
+            for (Shard shard : copy.shards()) {
+                boolean isAlone = copy.shards().size() == 1;
+                long bytes =
+                        memory.shard(shard.held(), shard.firstLayer() == 0, isAlone)
+                                + ModelMemory.RESERVE;
+                lines.add(
+                        "%s: layers %d to %d%s in %s of its %s"
+                                .formatted(
+                                        shard.device().label(),
+                                        shard.firstLayer(),
+                                        shard.firstLayer() + shard.layers() - 1,
+                                        shard.offloaded() == 0
+                                                ? ""
+                                                : " (%d of them are sent for each batch)"
+                                                        .formatted(shard.offloaded()),
+                                        ModelMemory.gib(bytes),
+                                        ModelMemory.gib(shard.device().bytes())));
+            }
+        }
+        return lines;
     }
 
     // How devices are put together.

@@ -89,7 +89,7 @@ final class ModelLoader {
                         Placement.half(request),
                         Placement.form(request),
                         gemm,
-                        placed.batchTokens());
+                        placed.memory().batchTokens());
         List<List<Shard>> shardsOfCopies = new ArrayList<>();
         for (LayerPlan.Copy copy : plan.copies()) {
             List<Shard> shards = new ArrayList<>();
@@ -115,7 +115,7 @@ final class ModelLoader {
         for (List<Shard> copy : shardsOfCopies) {
             copies.add(new Replica(copy));
         }
-        return new Loaded(copies, plan, placed.batchTokens(), shards.get(0).description());
+        return new Loaded(copies, plan, placed.memory().batchTokens(), shards.get(0).description());
     }
 
     /** One that cannot be taken into use hides no other, unless it was asked for. */
@@ -185,7 +185,7 @@ final class ModelLoader {
             LOG.warn(
                     "cuda: copies of the model are on different kinds of GPUs, which may give the"
                             + " same text rewards that differ in their last bits: {}",
-                    placed.plan().lines());
+                    placed.plan().lines(placed.memory()));
         }
         if (!placed.plan().unused().isEmpty()) {
             LOG.info(

@@ -37,9 +37,9 @@ final class Placement {
      * What was found.
      *
      * @param plan which may be a problem
-     * @param batchTokens most tokens of a batch
+     * @param memory what it was made with
      */
-    record Placed(LayerPlan plan, int batchTokens) {}
+    record Placed(LayerPlan plan, ModelMemory memory) {}
 
     /**
      * For a request.
@@ -124,7 +124,7 @@ final class Placement {
                 gpus.devices().isEmpty()
                         ? LayerPlan.ofAny(memory, devices, gpus.layersPerDevice(), offload)
                         : LayerPlan.of(memory, devices, gpus.layersPerDevice(), offload);
-        return new Placed(plan, batchTokens);
+        return new Placed(plan, memory);
     }
 
     private ModelMemory memory(WeightForm form, int batchTokens) {

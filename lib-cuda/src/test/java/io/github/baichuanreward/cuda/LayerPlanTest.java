@@ -165,6 +165,20 @@ class LayerPlanTest {
     }
 
     @Test
+    void saysWhatIsWhere() {
+        assertThat(plan(HALF, devices(24, 24)).lines(HALF))
+                .containsExactly(
+                        "device 0 (Test GPU): layers 0 to 19 in 13.55 GiB of its 24.00 GiB",
+                        "device 1 (Test GPU): layers 20 to 39 in 12.94 GiB of its 24.00 GiB");
+        assertThat(LayerPlan.of(HALF, devices(12), List.of(), true).lines(HALF))
+                .singleElement()
+                .asString()
+                .matches(
+                        "device 0 \\(Test GPU\\): layers 0 to 39 \\(\\d\\d of them are sent for each"
+                                + " batch\\) in 1[12]\\.\\d\\d GiB of its 12.00 GiB");
+    }
+
+    @Test
     void saysWhatIsTooSmall() {
         assertThat(plan(HALF, devices(24)).problem())
                 .isEqualTo(
@@ -199,11 +213,7 @@ class LayerPlanTest {
         for (LayerPlan.Copy copy : plan.copies()) {
             int next = 0;
             for (Shard shard : copy.shards()) {
-                int held =
-                        shard.layers()
-                                - shard.offloaded()
-                                + (shard.offloaded() > 0 ? ModelMemory.STREAMING : 0);
-                long bytes = memory.shard(held, next == 0, copy.shards().size() == 1);
+                long bytes = memory.shard(shard.held(), next == 0, copy.shards().size() == 1);
                 assertThat(bytes + ModelMemory.RESERVE)
                         .as("%s", shard)
                         .isLessThanOrEqualTo(shard.device().bytes());
