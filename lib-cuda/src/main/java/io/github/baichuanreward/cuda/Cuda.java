@@ -18,6 +18,9 @@ final class Cuda {
     /** Of the driver: CUDA_ERROR_UNKNOWN. cuBLAS's end before. */
     private static final int LAST_CODE = 999;
 
+    /** Calls that ask for memory of the host. */
+    static final String HOST_MEMORY = "cuMemAllocHost";
+
     private final String device;
 
     /**
@@ -39,7 +42,8 @@ final class Cuda {
     void driver(String call, IntSupplier function) {
         int code = code(function, CUresult::stringFor);
         if (code != CUresult.CUDA_SUCCESS) {
-            BackendException failure = failure(call, errorName(code), remedy(code));
+            String remedy = call.startsWith(HOST_MEMORY) ? hostRemedy(code) : remedy(code);
+            BackendException failure = failure(call, errorName(code), remedy);
             throw code == CUresult.CUDA_ERROR_OUT_OF_MEMORY
                     ? new DeviceMemoryException(String.valueOf(failure.getMessage()))
                     : failure;
@@ -124,6 +128,14 @@ final class Cuda {
                     "load the model again; the kernel's log (dmesg, lines with Xid) says more";
             default -> "load the model again";
         };
+    }
+
+    /** Not the device is full. */
+    private static String hostRemedy(int code) {
+        return code == CUresult.CUDA_ERROR_OUT_OF_MEMORY
+                ? "free memory of the host, of which so much must be page-locked (ulimit -l), or"
+                        + " offload fewer layers: with --precision int8, or more GPUs"
+                : remedy(code);
     }
 
     private static String memory() {

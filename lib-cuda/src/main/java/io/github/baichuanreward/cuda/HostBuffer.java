@@ -27,7 +27,7 @@ final class HostBuffer {
     static HostBuffer allocate(Cuda cuda, Resources owner, int bytes) {
         Pointer pointer = new Pointer();
         cuda.driver(
-                "cuMemAllocHost of " + Cuda.mebibytes(bytes),
+                Cuda.HOST_MEMORY + " of " + Cuda.mebibytes(bytes),
                 () -> JCudaDriver.cuMemAllocHost(pointer, bytes));
         owner.add(() -> cuda.driver("cuMemFreeHost", () -> JCudaDriver.cuMemFreeHost(pointer)));
         return new HostBuffer(

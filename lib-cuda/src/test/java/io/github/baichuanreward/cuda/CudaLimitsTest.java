@@ -301,6 +301,20 @@ class CudaLimitsTest {
     }
 
     @Test
+    void memoryOfTheHostIsNotTheDevices() {
+        Cuda cuda = new Cuda("device 0");
+        String call = Cuda.HOST_MEMORY + " of 640 MiB";
+
+        assertThatThrownBy(() -> cuda.driver(call, () -> CUresult.CUDA_ERROR_OUT_OF_MEMORY))
+                .isInstanceOf(DeviceMemoryException.class)
+                .hasMessageStartingWith(
+                        "cuda: device 0: cuMemAllocHost of 640 MiB: CUDA_ERROR_OUT_OF_MEMORY; free"
+                                + " memory of the host");
+        assertThatThrownBy(() -> cuda.driver("cuMemAlloc", () -> CUresult.CUDA_ERROR_OUT_OF_MEMORY))
+                .hasMessageContaining("lower the batch tokens");
+    }
+
+    @Test
     void isNotUsedAfterClose() throws IOException {
         Backend backend = CudaBackend.open(request(Precision.AUTO, List.of(), 0), GEMM);
         PackedBatch batch = PackedBatch.pack(List.of(new int[] {1}), 8).get(0);
