@@ -133,8 +133,8 @@ final class Cuda {
     /** Not the device is full. */
     private static String hostRemedy(int code) {
         return code == CUresult.CUDA_ERROR_OUT_OF_MEMORY
-                ? "free memory of the host, of which so much must be page-locked (ulimit -l), or"
-                        + " offload fewer layers: with --precision int8, or more GPUs"
+                ? "free memory of the host, of which so much must be page-locked; offloaded layers"
+                        + " take less of it with --precision int8, or more GPUs"
                 : remedy(code);
     }
 

@@ -20,8 +20,8 @@ import org.slf4j.LoggerFactory;
  * and softmax.
  *
  * <p>A batch is computed by one copy of the model, the one with the least to do. A device that
- * fails takes down the copy that it is part of, whose batches go to another; a batch that takes
- * down a second copy is the likelier culprit, and goes to no third.
+ * fails takes down the copy that it is part of, whose batches go to another; a batch that was on a
+ * second copy that fails goes to no third, since it may be what takes them down.
  */
 final class CudaBackend implements Backend {
 

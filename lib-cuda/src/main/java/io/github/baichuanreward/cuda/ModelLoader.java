@@ -37,6 +37,7 @@ final class ModelLoader {
     /** One of each device, not yet of a shard. */
     private final Map<Integer, CudaDevice> opened = new LinkedHashMap<>();
 
+    private final List<CudaDevice> inUse = new ArrayList<>();
     private final List<Replica> copies = new ArrayList<>();
 
     private ModelLoader(BackendRequest request, GemmChoice gemm) {
@@ -76,7 +77,16 @@ final class ModelLoader {
 
     private void closeAfter(Throwable failure) {
         copies.forEach(copy -> copy.settleAfter(failure));
+        // Before any is closed: what belongs to one may be on its way to another.
+        Resources waits = new Resources();
+        inUse.forEach(device -> waits.add(() -> device.within(() -> settled(device))));
+        waits.closeAfter(failure);
         devices.closeAfter(failure);
+    }
+
+    private static CudaDevice settled(CudaDevice device) {
+        device.awaitAll();
+        return device;
     }
 
     private Loaded load(List<Properties> usable) throws CheckpointException {
@@ -100,6 +110,7 @@ final class ModelLoader {
             }
             shardsOfCopies.add(shards);
         }
+        inUse.removeAll(opened.values());
         opened.values().forEach(CudaDevice::close);
         List<Shard> shards = shardsOfCopies.stream().flatMap(List::stream).toList();
         Map<Integer, HostBuffer> offloaded = read(setup, shards);
@@ -143,6 +154,7 @@ final class ModelLoader {
     private CudaDevice opened(Properties properties) {
         CudaDevice device = CudaDevice.open(properties);
         devices.add(device::close);
+        inUse.add(device);
         return device;
     }
 

@@ -48,7 +48,7 @@ final class Replica {
 
     /**
      * Takes shards that are ready, in the order of their layers. Their devices belong to this from
-     * now on, and are closed if this fails.
+     * now on, unless this fails: then they are still the caller's.
      */
     Replica(List<Shard> shards) {
         this.shards = List.copyOf(shards);
@@ -64,7 +64,7 @@ final class Replica {
                 connect();
             }
         } catch (RuntimeException | Error e) {
-            closeAfter(e);
+            endThreads();
             throw e;
         }
     }
@@ -155,6 +155,7 @@ final class Replica {
     private void grow(int tokens) {
         rooms.writeLock().lock();
         try {
+            requireWhole(); // or what is still in the queues might use what is freed
             for (Shard shard : shards) {
                 on(shard.device(), () -> shard.roomFor(tokens));
             }
@@ -210,7 +211,15 @@ final class Replica {
         requireWhole();
         Passage passage = idle.remove();
         try {
-            passage.begin(batch);
+            passage.begin(batch); // which touches no device
+            return passed(passage);
+        } finally {
+            idle.add(passage);
+        }
+    }
+
+    private float[] passed(Passage passage) {
+        try {
             if (stages.isEmpty()) {
                 on(first(), () -> pass(passage));
             } else {
@@ -222,16 +231,19 @@ final class Replica {
         } catch (RuntimeException | Error e) {
             fail(e);
             throw e;
-        } finally {
-            idle.add(passage);
         }
     }
 
     private void requireWhole() {
         BackendException before = failure;
         if (before != null) {
-            throw before;
+            throw told(before);
         }
+    }
+
+    /** A failure as a thread's own: several may get it, and add to it. */
+    private static BackendException told(BackendException failure) {
+        return new BackendException(String.valueOf(failure.getMessage()), failure);
     }
 
     /** Through the only shard. */
@@ -307,7 +319,7 @@ final class Replica {
             try {
                 queued.join();
             } catch (CompletionException e) {
-                throw e.getCause() instanceof BackendException known ? known : e;
+                throw e.getCause() instanceof BackendException known ? told(known) : e;
             }
             for (int n = 0; n < shards.size(); n++) {
                 on(shards.get(n).device(), done.get(n)::await);

@@ -56,7 +56,9 @@ final class Resources implements AutoCloseable {
         try {
             close();
         } catch (BackendException e) {
-            failure.addSuppressed(e);
+            if (e != failure) {
+                failure.addSuppressed(e);
+            }
         }
     }
 }

@@ -42,6 +42,10 @@ final class Shard {
     private final int streams;
     private final Kernels image;
     private final Launchers kernels;
+
+    /** Where a weight of 8 bits is made halves; null where none is. */
+    private final @Nullable DeviceBuffer scratch;
+
     private GemmChoice.Gemms gemms;
     private final DeviceWeights weights;
     private final List<DecoderLayer> layers = new ArrayList<>();
@@ -63,20 +67,26 @@ final class Shard {
         streams = isAlone ? 1 : HANDED_OVER;
         image = Kernels.load(device, setup.half());
         kernels = new Launchers(image);
-        gemms = dequantizing(setup.gemm().open(device, kernels, setup.half()));
+        scratch = scratch();
+        gemms = dequantizing(setup.gemm().open(device, kernels, setup.half()), kernels, scratch);
         weights = DeviceWeights.allocate(device, setup.weights(), setup.form(), plan);
         device.resources().add(this::giveRoomBack);
         roomFor(setup.batchTokens());
     }
 
-    private GemmChoice.Gemms dequantizing(GemmChoice.Gemms plain) {
+    private @Nullable DeviceBuffer scratch() {
         long bytes = DequantizingGemm.scratchBytes(sizes, setup.form());
-        if (bytes == 0) {
+        return bytes == 0
+                ? null
+                : DeviceBuffer.allocate(
+                        device.cuda(), device.resources(), bytes, "a weight of 16 bits");
+    }
+
+    private static GemmChoice.Gemms dequantizing(
+            GemmChoice.Gemms plain, Launchers kernels, @Nullable DeviceBuffer scratch) {
+        if (scratch == null) {
             return plain;
         }
-        DeviceBuffer scratch =
-                DeviceBuffer.allocate(
-                        device.cuda(), device.resources(), bytes, "a weight of 16 bits");
         return new GemmChoice.Gemms(
                 new DequantizingGemm(plain.all(), kernels, scratch),
                 new DequantizingGemm(plain.last(), kernels, scratch));
@@ -115,7 +125,9 @@ final class Shard {
 
     /** Uses the project's own products. Before {@link #ready}. */
     void useKernels() {
-        gemms = dequantizing(GemmChoice.kernels().open(device, kernels, setup.half()));
+        gemms =
+                dequantizing(
+                        GemmChoice.kernels().open(device, kernels, setup.half()), kernels, scratch);
     }
 
     /**
