@@ -90,7 +90,7 @@ class ManyDevicesTest {
             try (CudaBackend backend = CudaBackend.open(request, GEMM)) {
                 System.out.println(backend.description());
                 List<CompletableFuture<float[]>> asked = new ArrayList<>();
-                for (PackedBatch batch : batches(20)) {
+                for (PackedBatch batch : batches(10)) {
                     asked.add(CompletableFuture.supplyAsync(() -> backend.score(batch)));
                 }
                 return asked.stream().map(CompletableFuture::join).toList();
