@@ -95,10 +95,19 @@ record LayerPlan(
             List<Device> devices,
             List<Integer> layersPerDevice,
             boolean offload) {
+        return of(memory, devices, layersPerDevice, offload, /* isAny= */ false);
+    }
+
+    private static LayerPlan of(
+            ModelMemory memory,
+            List<Device> devices,
+            List<Integer> layersPerDevice,
+            boolean offload,
+            boolean isAny) {
         List<Device> parts = parts(devices);
         return layersPerDevice.isEmpty()
                 ? smallest(memory, parts, offload)
-                : asked(memory, parts, layersPerDevice, offload);
+                : asked(memory, parts, layersPerDevice, offload, isAny);
     }
 
     /**
@@ -119,33 +128,20 @@ record LayerPlan(
         for (boolean offloading : offload ? new boolean[] {false, true} : new boolean[] {false}) {
             LayerPlan best = null;
             for (List<Device> kind : kinds.values()) {
-                LayerPlan plan =
-                        of(memory, whole(kind, layersPerDevice), layersPerDevice, offloading);
+                LayerPlan plan = of(memory, kind, layersPerDevice, offloading, true);
                 if (plan.problem == null
                         && (best == null || plan.copies.size() > best.copies.size())) {
                     best = plan;
                 }
             }
             if (best == null && kinds.size() > 1) {
-                best =
-                        one(
-                                of(
-                                        memory,
-                                        whole(devices, layersPerDevice),
-                                        layersPerDevice,
-                                        offloading));
+                best = one(of(memory, devices, layersPerDevice, offloading, true));
             }
             if (best != null && best.problem == null) {
                 return best.withUnused(devices);
             }
         }
-        return of(memory, devices, layersPerDevice, offload);
-    }
-
-    /** So many devices that none is left when copies are made as asked for. */
-    private static List<Device> whole(List<Device> devices, List<Integer> layersPerDevice) {
-        int multiple = Math.max(1, layersPerDevice.size());
-        return devices.subList(0, devices.size() / multiple * multiple);
+        return of(memory, devices, layersPerDevice, offload, true);
     }
 
     private static LayerPlan one(LayerPlan plan) {
@@ -233,11 +229,18 @@ record LayerPlan(
         return parts;
     }
 
+    /**
+     * Copies of the shape asked for.
+     *
+     * @param isAny whether a device that is too small for its part is passed by, and those that are
+     *     left over at the end
+     */
     private static LayerPlan asked(
             ModelMemory memory,
             List<Device> devices,
             List<Integer> layersPerDevice,
-            boolean offload) {
+            boolean offload,
+            boolean isAny) {
         int sum = layersPerDevice.stream().mapToInt(Integer::intValue).sum();
         int size = layersPerDevice.size();
         if (sum != memory.layers()) {
@@ -245,29 +248,37 @@ record LayerPlan(
                     "layers per device %s make %d, but this model has %d"
                             .formatted(layersPerDevice, sum, memory.layers()));
         }
-        if (devices.isEmpty() || devices.size() % size != 0) {
+        if (devices.size() < size || (!isAny && devices.size() % size != 0)) {
             return wrong(
                     ("layers were given for %d devices, but there are %d; give as many devices, or"
                                     + " a multiple of it, or leave out the layers")
                             .formatted(size, devices.size()));
         }
         List<Copy> copies = new ArrayList<>();
-        for (int first = 0; first < devices.size(); first += size) {
-            List<Device> group = devices.subList(first, first + size);
-            List<Shard> shards = new ArrayList<>();
-            int layer = 0;
-            for (int d = 0; d < size; d++) {
-                int count = layersPerDevice.get(d);
-                Shard shard = shard(memory, group.get(d), layer, count, size == 1, offload);
-                if (shard == null) {
-                    return tooSmall(memory, group.get(d), layer, count, size == 1);
+        List<Shard> shards = new ArrayList<>();
+        LayerPlan refusal = null;
+        int layer = 0;
+        for (Device device : devices) {
+            int count = layersPerDevice.get(shards.size());
+            Shard shard = shard(memory, device, layer, count, size == 1, offload);
+            if (shard == null) {
+                refusal = tooSmall(memory, device, layer, count, size == 1);
+                if (!isAny) {
+                    return refusal;
                 }
-                shards.add(shard);
-                layer += count;
+                continue;
             }
-            copies.add(new Copy(List.copyOf(shards)));
+            shards.add(shard);
+            layer += count;
+            if (shards.size() == size) {
+                copies.add(new Copy(List.copyOf(shards)));
+                shards.clear();
+                layer = 0;
+            }
         }
-        return new LayerPlan(List.copyOf(copies), List.of());
+        return copies.isEmpty() && refusal != null
+                ? refusal
+                : new LayerPlan(List.copyOf(copies), List.of());
     }
 
     private static LayerPlan smallest(ModelMemory memory, List<Device> devices, boolean offload) {

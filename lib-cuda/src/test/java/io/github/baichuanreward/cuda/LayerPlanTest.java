@@ -157,6 +157,23 @@ class LayerPlanTest {
                 .hasSize(1);
     }
 
+    /** Somebody else may use one of them. */
+    @Test
+    void whatIsTooSmallForItsPartIsPassedBy() {
+        List<Device> one = devices(6, 24, 24, 6, 24);
+        LayerPlan plan = LayerPlan.ofAny(HALF, one, List.of(20, 20), false);
+        assertThat(shapes(plan)).containsExactly("1:0-19 2:20-39");
+        assertThat(plan.unused()).extracting(Device::ordinal).containsExactly(0, 3, 4);
+
+        assertThat(LayerPlan.of(HALF, devices(6, 24, 24, 24), List.of(20, 20), false).problem())
+                .as("but not if it was asked for")
+                .startsWith("device 0 (Test GPU) is too small for layers 0 to 19");
+        LayerPlan none = LayerPlan.ofAny(HALF, devices(6, 24, 6), List.of(20, 20), false);
+        assertThat(none.problem())
+                .startsWith("device 2 (Test GPU) is too small for layers 20 to 39");
+        assertThat(none.isWrong()).isFalse();
+    }
+
     @Test
     void whatIsLeftOverIsNotUsed() {
         LayerPlan plan = LayerPlan.ofAny(HALF, devices(80, 80, 80), List.of(20, 20), false);
