@@ -7,6 +7,7 @@ import io.github.baichuanreward.cuda.CudaDevice.Properties;
 import io.github.baichuanreward.cuda.LayerPlan.Device;
 import io.github.baichuanreward.cuda.WeightReader.DevicePlace;
 import io.github.baichuanreward.cuda.WeightReader.Shipment;
+import io.github.baichuanreward.model.BaichuanConfig;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -275,7 +276,7 @@ final class ModelLoader {
     }
 
     /** Memory for the layers that some shard does not hold; the first device's, for all. */
-    private static Map<Integer, HostBuffer> hostLayers(Shard.Setup setup, List<Shard> shards) {
+    private Map<Integer, HostBuffer> hostLayers(Shard.Setup setup, List<Shard> shards) {
         long bytes = DeviceWeights.layerBytes(setup.sizes(), setup.form());
         CudaDevice first = shards.get(0).device();
         Map<Integer, HostBuffer> layers = new TreeMap<>();
@@ -288,15 +289,20 @@ final class ModelLoader {
                                 "cuda: layers of %s are too large to be offloaded; use a larger GPU"
                                         .formatted(ModelMemory.gib(bytes)));
                     }
-                    layers.put(layer, first.within(() -> zeros(first, (int) bytes)));
+                    layers.put(layer, first.within(() -> hostLayer(first, (int) bytes)));
                 }
             }
         }
         return layers;
     }
 
-    private static HostBuffer zeros(CudaDevice device, int bytes) {
+    /** Zeros only where sizes are filled up with them: of 13B it would be 26 GB. */
+    private HostBuffer hostLayer(CudaDevice device, int bytes) {
         HostBuffer buffer = HostBuffer.allocate(device.cuda(), device.resources(), bytes);
+        BaichuanConfig config = request.weights().config();
+        if (!PaddedSizes.of(config).isFilledUp(config)) {
+            return buffer;
+        }
         ByteBuffer zeros = ByteBuffer.allocateDirect(1 << 20);
         for (int at = 0; at < bytes; at += zeros.capacity()) {
             buffer.bytes().put(at, zeros, 0, Math.min(zeros.capacity(), bytes - at));

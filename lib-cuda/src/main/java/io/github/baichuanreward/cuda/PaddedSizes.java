@@ -41,6 +41,11 @@ record PaddedSizes(int hidden, int heads, int headDim, int intermediate) {
         return null;
     }
 
+    /** Whether anything is filled up. */
+    boolean isFilledUp(BaichuanConfig config) {
+        return attention() != config.hidden() || intermediate != config.intermediate();
+    }
+
     /** Width of all heads together. */
     int attention() {
         return heads * headDim;

@@ -434,18 +434,12 @@ final class Replica {
      */
     void close() {
         BackendException before = failure;
+        endThreads();
         if (before != null) {
-            closeAfter(before);
+            devices.closeAfter(before);
         } else {
-            endThreads();
             devices.close();
         }
-    }
-
-    /** Gives everything back after a failure, which keeps what goes wrong now as suppressed. */
-    void closeAfter(Throwable before) {
-        endThreads();
-        devices.closeAfter(before);
     }
 
     /**

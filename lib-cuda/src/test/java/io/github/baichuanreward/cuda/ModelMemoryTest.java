@@ -74,6 +74,8 @@ class ModelMemoryTest {
         assertThat(PaddedSizes.of(odd)).isEqualTo(new PaddedSizes(120, 6, 24, 328));
         assertThat(PaddedSizes.of(odd).attention()).isEqualTo(144);
         assertThat(PaddedSizes.problem(odd)).isNull();
+        assertThat(PaddedSizes.of(odd).isFilledUp(odd)).isTrue();
+        assertThat(PaddedSizes.of(BAICHUAN_13B).isFilledUp(BAICHUAN_13B)).isFalse();
     }
 
     private static ModelMemory memory(WeightForm form) {
