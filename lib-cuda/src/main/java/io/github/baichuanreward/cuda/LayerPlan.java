@@ -20,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  * copies are better than large ones. Where devices are not alike, a large one is put together with
  * the smallest that suffices.
  *
+ * <p>Past 400 lines, since what is divided, how, and what is said of it use the same numbers.
+ *
  * @param copies of the model; none where there is a problem
  * @param unused devices that were given, and that hold nothing
  * @param problem why there is no copy, with the numbers; null where there is one
