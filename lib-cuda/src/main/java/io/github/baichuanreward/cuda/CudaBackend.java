@@ -39,6 +39,9 @@ final class CudaBackend implements Backend {
     private final Condition changed = lock.newCondition();
     private boolean closed;
 
+    /** Nothing is left on the devices. */
+    private boolean ended;
+
     /** A copy, and how many batches are under way there. */
     private static final class Place {
 
@@ -97,8 +100,9 @@ final class CudaBackend implements Backend {
     @Override
     public float[] score(PackedBatch batch) {
         Placement.requireCountable(config, batch.tokens().length);
+        BackendException lost = null;
         for (int tries = 1; ; tries++) {
-            Place place = enter();
+            Place place = enter(lost);
             try {
                 return place.copy.score(batch);
             } catch (BackendException e) {
@@ -109,17 +113,25 @@ final class CudaBackend implements Backend {
                 LOG.warn(
                         "{}; one copy of the model is lost, its batches go to the others",
                         e.getMessage());
+                lost = e;
             } finally {
                 leave(place);
             }
         }
     }
 
-    /** Waits for the copy with the least to do. */
-    private Place enter() {
+    /**
+     * Waits for the copy with the least to do.
+     *
+     * @param lost what the batch has met on another copy; null if it comes for the first time
+     */
+    private Place enter(@Nullable BackendException lost) {
         lock.lock();
         try {
             while (true) {
+                if (closed && lost != null) {
+                    throw lost;
+                }
                 if (closed) {
                     throw new IllegalStateException("cuda: this backend is closed");
                 }
@@ -196,11 +208,15 @@ final class CudaBackend implements Backend {
         return places.stream().map(place -> place.copy).toList();
     }
 
+    /** Waits for the batches that are being computed; a second call only waits for the first. */
     @Override
     public void close() {
         lock.lock();
         try {
             if (closed) {
+                while (!ended) {
+                    changed.awaitUninterruptibly();
+                }
                 return;
             }
             closed = true;
@@ -211,6 +227,24 @@ final class CudaBackend implements Backend {
         } finally {
             lock.unlock();
         }
+        try {
+            giveBack();
+        } finally {
+            end();
+        }
+    }
+
+    private void end() {
+        lock.lock();
+        try {
+            ended = true;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void giveBack() {
         Resources all = new Resources();
         places.forEach(place -> all.add(place.copy::close));
         places.forEach(place -> all.add(place.copy::settle)); // these first

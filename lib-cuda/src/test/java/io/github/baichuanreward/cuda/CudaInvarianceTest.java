@@ -68,6 +68,25 @@ class CudaInvarianceTest {
         assertThat(differences(choice)).isZero();
     }
 
+    /** The place where weights of 8 bits are made halves is there already. */
+    @Test
+    void takingItsOwnProductsInsteadTakesNoMoreMemory() throws IOException {
+        BackendRequest request =
+                new BackendRequest(Golden.read("tiny-odd").open(), Precision.INT8, List.of(), 0, 0);
+        GemmChoice choice = new GemmChoice(true, 256, 128);
+        long[] allocated = new long[2];
+        for (int refused = 0; refused < 2; refused++) {
+            FakeGpu.productOrder(1 + refused);
+            long before = FakeGpu.allocatedBytes();
+            try (Backend backend = CudaBackend.open(request, choice)) {
+                assertThat(backend.description())
+                        .contains(refused == 0 ? "cuBLAS" : "own products");
+            }
+            allocated[refused] = FakeGpu.allocatedBytes() - before;
+        }
+        assertThat(allocated[1]).isPositive().isLessThanOrEqualTo(allocated[0]);
+    }
+
     /** How many rewards have other bits in a batch, in some order, than alone. */
     private static int differences(GemmChoice gemm) throws IOException {
         Golden golden = Golden.read("tiny-odd");
