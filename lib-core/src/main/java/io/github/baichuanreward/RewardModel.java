@@ -46,6 +46,11 @@ import org.jspecify.annotations.Nullable;
  * <p>A thread that waits for scores can be interrupted: it gets a {@link CancellationException} and
  * stays interrupted. What it had asked for is not computed, if it was not yet begun.
  *
+ * <p>A device that fails ends in a {@link BackendException}. Where there are copies of the model on
+ * others, they take over what the failed one had, and callers get it only for what was on two
+ * copies that failed; the model goes on. Where no copy is left, every further call throws it: close
+ * this and load the model again, or end the process where the message says so.
+ *
  * <p>Holds the weights and some threads until {@link #close}.
  */
 public final class RewardModel implements AutoCloseable {
@@ -113,7 +118,7 @@ public final class RewardModel implements AutoCloseable {
      * @throws IllegalStateException if this model is closed
      * @throws UncheckedIOException if {@code tokenizer.model} is missing, damaged or another
      *     model's
-     * @throws BackendException if the device fails; this model is then unusable and must be closed
+     * @throws BackendException if a device fails, as the class says
      */
     public float score(String prompt, String answer) {
         return score(List.of(new PromptAnswer(prompt, answer))).get(0).reward();
@@ -130,7 +135,7 @@ public final class RewardModel implements AutoCloseable {
      * @throws IllegalStateException if this model is closed
      * @throws UncheckedIOException if {@code tokenizer.model} is missing, damaged or another
      *     model's
-     * @throws BackendException if the device fails; this model is then unusable and must be closed
+     * @throws BackendException if a device fails, as the class says
      */
     public List<Score> score(List<PromptAnswer> items) {
         return scores(items, encoder::encode);
@@ -149,7 +154,7 @@ public final class RewardModel implements AutoCloseable {
      * @throws IllegalStateException if this model is closed
      * @throws UncheckedIOException if {@code tokenizer.model} is missing, damaged or another
      *     model's
-     * @throws BackendException if the device fails; this model is then unusable and must be closed
+     * @throws BackendException if a device fails, as the class says
      */
     public List<RankedAnswer> rank(String prompt, List<String> answers) {
         if (answers.isEmpty()) {
@@ -186,7 +191,7 @@ public final class RewardModel implements AutoCloseable {
      * @throws IllegalStateException if this model is closed
      * @throws UncheckedIOException if {@code tokenizer.model} is missing, damaged or another
      *     model's
-     * @throws BackendException if the device fails; this model is then unusable and must be closed
+     * @throws BackendException if a device fails, as the class says
      */
     public double compare(String prompt, String first, String second) {
         List<Score> scores =
@@ -204,7 +209,7 @@ public final class RewardModel implements AutoCloseable {
      * @throws ItemException if a sequence is null, empty, longer than the model allows, holds an id
      *     outside the vocabulary, or has no finite reward
      * @throws IllegalStateException if this model is closed
-     * @throws BackendException if the device fails; this model is then unusable and must be closed
+     * @throws BackendException if a device fails, as the class says
      */
     public List<Score> scoreIds(List<int[]> sequences) {
         return scores(sequences, encoder::check);

@@ -19,8 +19,8 @@ public interface Backend extends AutoCloseable {
      * @param batch ids inside the vocabulary, sequences not longer than the model allows: checked
      *     by the caller
      * @return {@code [sequences]}; a reward that is not finite is returned as it is
-     * @throws BackendException if the device fails; this backend is then unusable, unless only
-     *     memory for a long sequence was missing
+     * @throws BackendException if a device fails; this backend is then unusable, unless only memory
+     *     for a long sequence was missing, or other devices go on, as further calls show
      */
     float[] score(PackedBatch batch);
 

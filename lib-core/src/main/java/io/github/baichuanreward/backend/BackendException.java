@@ -2,7 +2,8 @@ package io.github.baichuanreward.backend;
 
 /**
  * A backend is missing, does not fit, or failed. The message names the device, the sizes asked for
- * and the remedy. A model whose backend failed while scoring is unusable and must be closed.
+ * and the remedy. A model whose backend failed while scoring goes on where it has copies on other
+ * devices; else every further call says that it is to be closed.
  */
 public class BackendException extends RuntimeException {
 
