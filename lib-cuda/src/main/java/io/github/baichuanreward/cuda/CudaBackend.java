@@ -7,8 +7,10 @@ import io.github.baichuanreward.batch.PackedBatch;
 import io.github.baichuanreward.checkpoint.CheckpointException;
 import io.github.baichuanreward.model.BaichuanConfig;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -21,7 +23,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>A batch is computed by one copy of the model, the one with the least to do. A device that
  * fails takes down the copy that it is part of, whose batches go to another; a batch that was on a
- * second copy that fails goes to no third, since it may be what takes them down.
+ * second copy that fails goes to no third, since it may be what takes them down. A long sequence
+ * for which a copy has no memory is tried on every other.
  */
 final class CudaBackend implements Backend {
 
@@ -100,22 +103,56 @@ final class CudaBackend implements Backend {
     @Override
     public float[] score(PackedBatch batch) {
         Placement.requireCountable(config, batch.tokens().length);
-        BackendException lost = null;
-        for (int tries = 1; ; tries++) {
-            Place place = enter(lost);
+        Attempts attempts = new Attempts();
+        while (true) {
+            Place place = enter(attempts);
             try {
                 return place.copy.score(batch);
             } catch (BackendException e) {
-                boolean isWhole = place.copy.failure() == null;
-                if (isWhole || tries == TRIES || !isAnyLeft()) {
-                    throw e;
-                }
-                LOG.warn(
-                        "{}; one copy of the model is lost, its batches go to the others",
-                        e.getMessage());
-                lost = e;
+                attempts.note(place, e);
             } finally {
                 leave(place);
+            }
+        }
+    }
+
+    /** What a batch has met so far. */
+    private final class Attempts {
+
+        /** Copies that had no memory for it. */
+        private final Set<Place> small = new HashSet<>();
+
+        private int lost;
+        private @Nullable BackendException last;
+
+        /**
+         * Notes that the batch was not computed.
+         *
+         * @throws BackendException if it is not to be tried again
+         */
+        void note(Place place, BackendException e) {
+            last = e;
+            boolean isWhole = place.copy.failure() == null;
+            if (isWhole && e instanceof DeviceMemoryException) {
+                small.add(place);
+                return;
+            }
+            lost++;
+            if (isWhole || lost == TRIES || !isAnyLeft()) {
+                throw e;
+            }
+            LOG.warn(
+                    "{}; one copy of the model is lost, its batches go to the others",
+                    e.getMessage());
+        }
+
+        boolean mayTry(Place place) {
+            return place.copy.failure() == null && !small.contains(place);
+        }
+
+        void requireNone() {
+            if (last != null) {
+                throw last;
             }
         }
     }
@@ -123,20 +160,19 @@ final class CudaBackend implements Backend {
     /**
      * Waits for the copy with the least to do.
      *
-     * @param lost what the batch has met on another copy; null if it comes for the first time
+     * @throws BackendException if none is left; what the batch has met before, if it has
      */
-    private Place enter(@Nullable BackendException lost) {
+    private Place enter(Attempts attempts) {
         lock.lock();
         try {
             while (true) {
-                if (closed && lost != null) {
-                    throw lost;
-                }
                 if (closed) {
+                    attempts.requireNone();
                     throw new IllegalStateException("cuda: this backend is closed");
                 }
+                List<Place> left = places.stream().filter(attempts::mayTry).toList();
                 Place best = null;
-                for (Place place : places) {
+                for (Place place : left) {
                     if (place.isFree() && (best == null || place.batches < best.batches)) {
                         best = place;
                     }
@@ -145,7 +181,10 @@ final class CudaBackend implements Backend {
                     best.batches++;
                     return best;
                 }
-                requireAnyLeft();
+                if (left.isEmpty()) {
+                    attempts.requireNone();
+                    requireAnyLeft();
+                }
                 changed.awaitUninterruptibly();
             }
         } finally {

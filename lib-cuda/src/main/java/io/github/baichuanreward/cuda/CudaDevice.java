@@ -294,9 +294,10 @@ final class CudaDevice implements AutoCloseable {
      * Lets this device, which is entered, read another's memory, so that copies go straight from
      * one to the other; where it cannot, they go through the host's.
      *
-     * @param owner ends that, before one of the two is closed
+     * <p>That ends with one of the contexts, and not before: others in this process may have come
+     * to rely on it.
      */
-    void readFrom(CudaDevice other, Resources owner) {
+    void readFrom(CudaDevice other) {
         if (other.properties.ordinal() == properties.ordinal()) {
             return;
         }
@@ -309,25 +310,11 @@ final class CudaDevice implements AutoCloseable {
         }
         int code = Cuda.code(() -> JCudaDriver.cuCtxEnablePeerAccess(other.context, 0));
         switch (code) {
-            case CUresult.CUDA_SUCCESS ->
-                    owner.add(
-                            () ->
-                                    within(
-                                            () -> {
-                                                forget(other);
-                                                return this;
-                                            }));
-            case CUresult.CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED -> {} // by whom ever
+            case CUresult.CUDA_SUCCESS,
+                    CUresult.CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED -> {} // by whom ever
             case CUresult.CUDA_ERROR_PEER_ACCESS_UNSUPPORTED,
                     CUresult.CUDA_ERROR_TOO_MANY_PEERS -> {} // as if it could not
             default -> cuda.driver("cuCtxEnablePeerAccess", () -> code);
-        }
-    }
-
-    private void forget(CudaDevice other) {
-        int code = Cuda.code(() -> JCudaDriver.cuCtxDisablePeerAccess(other.context));
-        if (code != CUresult.CUDA_ERROR_PEER_ACCESS_NOT_ENABLED) { // others may have been first
-            cuda.driver("cuCtxDisablePeerAccess", () -> code);
         }
     }
 

@@ -38,6 +38,9 @@ final class ModelLoader {
     /** One of each device, not yet of a shard. */
     private final Map<Integer, CudaDevice> opened = new LinkedHashMap<>();
 
+    /** Bytes on each of them. */
+    private final Map<Integer, Long> free = new LinkedHashMap<>();
+
     private final List<CudaDevice> inUse = new ArrayList<>();
     private final List<Replica> copies = new ArrayList<>();
 
@@ -66,6 +69,20 @@ final class ModelLoader {
      *     then nothing stays open
      */
     static Loaded load(BackendRequest request, GemmChoice gemm, List<Properties> usable)
+            throws CheckpointException {
+        try {
+            return loadOnce(request, gemm, usable);
+        } catch (DeviceMemoryException e) {
+            if (usable.size() == 1) {
+                throw e;
+            }
+            // Others took what was free when the model was divided; divided anew it may fit still.
+            LOG.warn("{}; tried once more with what is free now", e.getMessage());
+            return loadOnce(request, gemm, usable);
+        }
+    }
+
+    private static Loaded loadOnce(BackendRequest request, GemmChoice gemm, List<Properties> usable)
             throws CheckpointException {
         ModelLoader loader = new ModelLoader(request, gemm);
         try {
@@ -111,8 +128,7 @@ final class ModelLoader {
             }
             shardsOfCopies.add(shards);
         }
-        inUse.removeAll(opened.values());
-        opened.values().forEach(CudaDevice::close);
+        closeUnused();
         List<Shard> shards = shardsOfCopies.stream().flatMap(List::stream).toList();
         Map<Integer, HostBuffer> offloaded = read(setup, shards);
         chooseProducts(shards, offloaded);
@@ -138,7 +154,9 @@ final class ModelLoader {
                 continue;
             }
             try {
-                opened.put(properties.ordinal(), opened(properties));
+                CudaDevice device = opened(properties);
+                free.put(properties.ordinal(), device.within(device::freeBytes));
+                opened.put(properties.ordinal(), device);
             } catch (BackendException e) {
                 if (!request.gpus().devices().isEmpty() || usable.size() == 1) {
                     throw e;
@@ -149,6 +167,17 @@ final class ModelLoader {
         }
         if (opened.isEmpty() && refusal != null) {
             throw refusal;
+        }
+    }
+
+    private void closeUnused() {
+        inUse.removeAll(opened.values());
+        for (CudaDevice device : opened.values()) {
+            try {
+                device.close();
+            } catch (BackendException e) {
+                LOG.warn("{}; goes on without it", e.getMessage()); // as it was going to
+            }
         }
     }
 
@@ -174,12 +203,10 @@ final class ModelLoader {
     // What is free.
 
     private Placement.Placed placed(List<Properties> usable) {
-        Map<Integer, Long> free = new LinkedHashMap<>();
-        opened.forEach((ordinal, device) -> free.put(ordinal, device.within(device::freeBytes)));
         List<Properties> present =
                 usable.stream().filter(p -> free.containsKey(p.ordinal())).toList();
         List<Device> devices =
-                present.stream().map(p -> DeviceChoice.device(p, room(p, bytes(p, free)))).toList();
+                present.stream().map(p -> DeviceChoice.device(p, room(p, bytes(p)))).toList();
         Placement.Placed placed = placement.on(devices);
         String problem = placed.plan().problem();
         if (problem != null && placed.plan().isWrong()) {
@@ -190,7 +217,7 @@ final class ModelLoader {
             throw new BackendException(
                     "cuda: %s; %s%s"
                             .formatted(
-                                    isFull ? full(present, free) : problem,
+                                    isFull ? full(present) : problem,
                                     isFull ? "end what else uses it, or " : "",
                                     placement.remedy(devices)));
         }
@@ -220,7 +247,7 @@ final class ModelLoader {
         return placement.on(devices).plan().problem() == null;
     }
 
-    private String full(List<Properties> usable, Map<Integer, Long> free) {
+    private String full(List<Properties> usable) {
         List<String> each =
                 usable.stream()
                         .distinct()
@@ -230,12 +257,12 @@ final class ModelLoader {
                                                 .formatted(
                                                         ModelMemory.gib(p.bytes()),
                                                         p.label(),
-                                                        ModelMemory.gib(bytes(p, free))))
+                                                        ModelMemory.gib(bytes(p))))
                         .toList();
         return placement.memory().numbers() + ", but " + String.join(", ", each);
     }
 
-    private static long bytes(Properties device, Map<Integer, Long> free) {
+    private long bytes(Properties device) {
         return Objects.requireNonNull(free.get(device.ordinal()));
     }
 

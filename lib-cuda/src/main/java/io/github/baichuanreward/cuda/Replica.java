@@ -7,8 +7,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Queue;
 import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -47,6 +45,12 @@ final class Replica {
     private final ReentrantReadWriteLock rooms = new ReentrantReadWriteLock(true);
 
     private volatile @Nullable BackendException failure;
+
+    /** Told where there is no memory left to say what failed. */
+    private final BackendException unsaid =
+            new BackendException(
+                    "cuda: a copy of the model failed when the Java heap was full; give it more"
+                            + " (-Xmx) and load the model again");
 
     /**
      * Takes shards that are ready, in the order of their layers. Their devices belong to this from
@@ -92,8 +96,8 @@ final class Replica {
             CudaDevice receiver = shards.get(Math.min(n + 1, shards.size() - 1)).device();
             if (n > 0) {
                 CudaDevice sender = shards.get(n - 1).device();
-                on(shard.device(), () -> shard.device().readFrom(sender, devices));
-                on(sender, () -> sender.readFrom(shard.device(), devices));
+                on(shard.device(), () -> shard.device().readFrom(sender));
+                on(sender, () -> sender.readFrom(shard.device()));
             }
             Stage stage = new Stage(n);
             on(
@@ -153,7 +157,10 @@ final class Replica {
         return shards.stream().allMatch(shard -> shard.hasRoom(tokens)) && !passages.isEmpty();
     }
 
-    /** Without memory for a long sequence the devices are as before, which is no failure. */
+    /**
+     * Without memory for a long sequence the devices are as before, which is no failure; nor is it
+     * if somebody else took what was free for a moment: the next batch tries again.
+     */
     private void grow(int tokens) {
         rooms.writeLock().lock();
         try {
@@ -174,13 +181,18 @@ final class Replica {
     }
 
     private void giveRoomBack(DeviceMemoryException reason) {
-        for (Shard shard : shards) {
-            try {
+        try {
+            for (Shard shard : shards) {
                 on(shard.device(), shard::giveRoomBack);
-            } catch (BackendException e) {
-                fail(e);
-                reason.addSuppressed(e);
             }
+            for (Shard shard : shards) {
+                on(shard.device(), () -> shard.roomFor(1));
+            }
+        } catch (DeviceMemoryException e) {
+            reason.addSuppressed(e);
+        } catch (BackendException e) {
+            fail(e);
+            reason.addSuppressed(e);
         }
     }
 
@@ -227,6 +239,7 @@ final class Replica {
             } else {
                 requireWhole(); // or nobody might tell this passage of a failure
                 stages.get(0).inbox.add(passage);
+                awaitQueued(passage);
                 passage.await(shards);
             }
             return passage.result();
@@ -258,22 +271,52 @@ final class Replica {
         shard.device().awaitCompute();
     }
 
-    /** The first failure is what all are told. */
-    private void fail(Throwable e) {
-        BackendException told;
-        synchronized (this) {
-            told = failure;
-            if (told == null) {
-                told =
-                        e instanceof BackendException known
-                                ? known
-                                : new BackendException("cuda: " + e, e);
-                failure = told;
+    /**
+     * The first failure is what all are told. Whoever waits is told without any memory of the heap:
+     * that may be what is missing.
+     */
+    void fail(Throwable e) {
+        try {
+            BackendException told =
+                    e instanceof BackendException known
+                            ? known
+                            : new BackendException("cuda: " + e, e);
+            settle(told);
+        } catch (OutOfMemoryError full) {
+            settle(unsaid);
+        }
+    }
+
+    private synchronized void settle(BackendException told) {
+        if (failure == null) {
+            failure = told;
+        }
+        for (int n = 0; n < threads.size(); n++) {
+            threads.get(n).interrupt();
+        }
+        notifyAll();
+    }
+
+    private synchronized void queued(Passage passage) {
+        passage.isQueued = true;
+        notifyAll();
+    }
+
+    /** Waits until all shards have a batch in their devices' queues. */
+    private synchronized void awaitQueued(Passage passage) {
+        boolean interrupted = false;
+        while (!passage.isQueued && failure == null) {
+            try {
+                wait();
+            } catch (InterruptedException e) {
+                interrupted = true; // but the batch is on its way
             }
         }
-        threads.forEach(Thread::interrupt);
-        for (Passage passage : passages) {
-            passage.queued.completeExceptionally(told);
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        if (!passage.isQueued) {
+            requireWhole();
         }
     }
 
@@ -299,8 +342,8 @@ final class Replica {
         /** Where the shard that had it last has left its residual stream. */
         @Nullable Slot slot;
 
-        /** When all shards have it in their devices' queues. */
-        volatile CompletableFuture<Passage> queued = new CompletableFuture<>();
+        /** All shards have it in their devices' queues. */
+        boolean isQueued; // guarded by the copy
 
         Passage(HostBuffer input, HostBuffer rewards, List<CudaDevice.Mark> done) {
             this.input = input;
@@ -309,7 +352,7 @@ final class Replica {
         }
 
         void begin(PackedBatch batch) {
-            queued = new CompletableFuture<>();
+            isQueued = false; // nobody else knows this passage now
             written = BatchInput.write(input.bytes(), batch);
         }
 
@@ -318,11 +361,6 @@ final class Replica {
         }
 
         void await(List<Shard> shards) {
-            try {
-                queued.join();
-            } catch (CompletionException e) {
-                throw e.getCause() instanceof BackendException known ? told(known) : e;
-            }
             for (int n = 0; n < shards.size(); n++) {
                 on(shards.get(n).device(), done.get(n)::await);
             }
@@ -402,7 +440,7 @@ final class Replica {
             done.set(device.compute());
             slot.left().set(device.compute());
             free.add(slot);
-            passage.queued.complete(passage);
+            queued(passage);
         }
 
         /** Copies the residual stream from the shard before, and frees it there. */
@@ -472,8 +510,10 @@ final class Replica {
     private Resources settling() {
         endThreads();
         Resources waits = new Resources();
-        for (Shard shard : shards) {
-            waits.add(() -> on(shard.device(), shard.device()::awaitAll));
+        // The first comes first: behind one that has failed, others may wait for its marks.
+        for (int n = shards.size() - 1; n >= 0; n--) {
+            CudaDevice device = shards.get(n).device();
+            waits.add(() -> on(device, device::awaitAll));
         }
         return waits;
     }

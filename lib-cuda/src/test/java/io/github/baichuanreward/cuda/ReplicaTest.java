@@ -42,6 +42,30 @@ class ReplicaTest {
         }
     }
 
+    /** So full that nothing can be made to say so. */
+    private static final class FullHeap extends OutOfMemoryError {
+
+        private static final long serialVersionUID = 1;
+
+        @Override
+        public String getMessage() {
+            throw new OutOfMemoryError("again");
+        }
+    }
+
+    @Test
+    void whoWaitsIsToldAlsoWhereTheHeapIsFull() throws IOException {
+        try (RandomModel model = RandomModel.make(CONFIG, 5);
+                CudaBackend backend = open(model, List.of(2, 2))) {
+            Replica copy = backend.copies().get(0);
+            copy.fail(new FullHeap());
+
+            assertThatThrownBy(() -> copy.score(batch(8)))
+                    .isInstanceOf(BackendException.class)
+                    .hasMessageContaining("-Xmx");
+        }
+    }
+
     /** Else one that closes could go on to end the process while a device is still given back. */
     @Test
     void everyoneWhoClosesWaitsUntilAllIsGivenBack() throws IOException {
@@ -63,7 +87,7 @@ class ReplicaTest {
                                 }));
             }
             closes.forEach(CompletableFuture::join);
-            assertThat(score).isCompleted();
+            assertThat(score.join()).hasSize(1);
         }
     }
 
