@@ -28,6 +28,8 @@ class WallsTest {
                     .definedBy(ROOT + ".cli")
                     .layer("eval")
                     .definedBy(ROOT + ".eval")
+                    .layer("rows")
+                    .definedBy(ROOT + ".rows")
                     .layer("text")
                     .definedBy(ROOT + ".text")
                     .layer("batch")
@@ -47,6 +49,8 @@ class WallsTest {
                     .whereLayer("cpu")
                     .mayNotBeAccessedByAnyLayer()
                     .whereLayer("root")
+                    .mayOnlyBeAccessedByLayers("cli", "eval", "rows")
+                    .whereLayer("rows")
                     .mayOnlyBeAccessedByLayers("cli", "eval")
                     .whereLayer("text")
                     .mayOnlyBeAccessedByLayers("cli", "root")
@@ -70,8 +74,15 @@ class WallsTest {
                     .should()
                     .dependOnClassesThat(
                             resideInAPackage("picocli..")
-                                    .or(resideInAPackage("me.tongfei.progressbar.."))
-                                    .or(resideInAPackage("..jackson.dataformat..")));
+                                    .or(resideInAPackage("me.tongfei.progressbar..")));
+
+    @ArchTest
+    static final ArchRule onlyRowsKnowTables =
+            noClasses()
+                    .that()
+                    .resideOutsideOfPackage(ROOT + ".rows..")
+                    .should()
+                    .dependOnClassesThat(resideInAPackage("..jackson.dataformat.."));
 
     @ArchTest
     static final ArchRule onlyTextKnowsSentencePiece =

@@ -1,5 +1,7 @@
 package io.github.baichuanreward.cli;
 
+import io.github.baichuanreward.rows.RowException;
+
 /** Ends a command because of a row of the input; the rows before it were written. */
 final class BadRowException extends FailureException {
 

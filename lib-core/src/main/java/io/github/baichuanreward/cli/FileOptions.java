@@ -1,5 +1,12 @@
 package io.github.baichuanreward.cli;
 
+import io.github.baichuanreward.rows.FileInput;
+import io.github.baichuanreward.rows.FileOutput;
+import io.github.baichuanreward.rows.RowEncoder;
+import io.github.baichuanreward.rows.RowException;
+import io.github.baichuanreward.rows.RowFormat;
+import io.github.baichuanreward.rows.RowReader;
+import io.github.baichuanreward.rows.RowWriter;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -58,7 +65,7 @@ final class FileOptions {
      */
     void check() throws IOException {
         if (input != null) {
-            RowFormat.of(input);
+            format(input);
             if (Files.isDirectory(Path.of(input))) {
                 throw new UsageException("--input " + input + " is a directory; name a file in it");
             }
@@ -83,9 +90,17 @@ final class FileOptions {
      * @throws UsageException if it ends in nothing known, or is a directory's
      */
     static void checkOutput(String output) {
-        RowFormat.of(output);
+        format(output);
         if (Files.isDirectory(Path.of(output))) {
             throw new UsageException("--output " + output + " is a directory; name a file in it");
+        }
+    }
+
+    private static RowFormat format(String name) {
+        try {
+            return RowFormat.of(name);
+        } catch (IllegalArgumentException e) {
+            throw new UsageException(String.valueOf(e.getMessage()));
         }
     }
 
@@ -118,7 +133,7 @@ final class FileOptions {
                 name.equals(STANDARD)
                         ? streams.in()
                         : new FileInput(Files.newInputStream(Path.of(name)), name);
-        return RowReader.of(in, RowFormat.of(name));
+        return RowReader.of(in, format(name));
     }
 
     /** Opens the output and replaces what it held; standard output where none is named. */
@@ -133,7 +148,7 @@ final class FileOptions {
                         ? streams.out()
                         : new FileOutput(
                                 Files.newOutputStream(Path.of(name)), name, IF_FULL + "run again.");
-        return new RowWriter(out, RowFormat.of(name));
+        return new RowWriter(out, format(name));
     }
 
     /** The run from file to file that these options ask for, or null if it cannot be resumed. */
@@ -155,7 +170,7 @@ final class FileOptions {
     RowWriter openOutput(ResumableRun run, WrittenRows.Progress written, RowReader reader)
             throws IOException, RowException {
         String name = Objects.requireNonNull(output);
-        RowEncoder encoder = new RowEncoder(RowFormat.of(name));
+        RowEncoder encoder = new RowEncoder(format(name));
         for (long row = 0; row < written.rows(); row++) {
             if (row > 0) {
                 reader.skip();
@@ -179,8 +194,7 @@ final class FileOptions {
         if (input == null || !Files.isRegularFile(Path.of(input))) {
             return -1;
         }
-        try (RowReader reader =
-                RowReader.of(Files.newInputStream(Path.of(input)), RowFormat.of(input))) {
+        try (RowReader reader = RowReader.of(Files.newInputStream(Path.of(input)), format(input))) {
             return reader.count();
         }
     }

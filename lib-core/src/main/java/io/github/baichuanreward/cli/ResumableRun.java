@@ -1,5 +1,9 @@
 package io.github.baichuanreward.cli;
 
+import io.github.baichuanreward.rows.FileInput;
+import io.github.baichuanreward.rows.RowException;
+import io.github.baichuanreward.rows.RowFormat;
+import io.github.baichuanreward.rows.RowReader;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;

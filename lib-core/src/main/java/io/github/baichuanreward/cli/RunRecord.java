@@ -3,6 +3,7 @@ package io.github.baichuanreward.cli;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.baichuanreward.rows.FileInput;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;

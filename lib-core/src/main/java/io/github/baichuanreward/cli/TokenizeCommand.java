@@ -2,6 +2,11 @@ package io.github.baichuanreward.cli;
 
 import io.github.baichuanreward.PromptAnswer;
 import io.github.baichuanreward.ScoringOptions;
+import io.github.baichuanreward.rows.JsonRow;
+import io.github.baichuanreward.rows.Row;
+import io.github.baichuanreward.rows.RowException;
+import io.github.baichuanreward.rows.RowReader;
+import io.github.baichuanreward.rows.RowWriter;
 import io.github.baichuanreward.text.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;

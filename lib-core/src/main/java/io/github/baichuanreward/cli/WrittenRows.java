@@ -1,5 +1,11 @@
 package io.github.baichuanreward.cli;
 
+import io.github.baichuanreward.rows.FileInput;
+import io.github.baichuanreward.rows.Row;
+import io.github.baichuanreward.rows.RowEncoder;
+import io.github.baichuanreward.rows.RowException;
+import io.github.baichuanreward.rows.RowFormat;
+import io.github.baichuanreward.rows.RowReader;
 import java.io.BufferedInputStream;
 import java.io.Closeable;
 import java.io.IOException;

@@ -1,4 +1,4 @@
-/** The command line: arguments, files of rows, exit statuses and printing, over the public API. */
+/** The command line: arguments, exit statuses and printing, over the public API. */
 @NullMarked
 package io.github.baichuanreward.cli;
 

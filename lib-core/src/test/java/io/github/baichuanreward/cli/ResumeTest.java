@@ -6,6 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.github.baichuanreward.Golden;
+import io.github.baichuanreward.rows.FileOutput;
+import io.github.baichuanreward.rows.JsonRow;
+import io.github.baichuanreward.rows.RowFormat;
+import io.github.baichuanreward.rows.RowWriter;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -380,9 +384,9 @@ class ResumeTest {
         assertThatThrownBy(
                         () -> {
                             try (writer) {
-                                writer.write(JsonRow.parse("{\"a\": 1}", 1), Map.of());
-                                writer.write(JsonRow.parse("{\"a\": 2}", 1), Map.of());
-                                writer.write(JsonRow.parse("{\"a\": 3}", 1), Map.of());
+                                writer.write(JsonRow.empty(), Map.of("a", "1"));
+                                writer.write(JsonRow.empty(), Map.of("a", "2"));
+                                writer.write(JsonRow.empty(), Map.of("a", "3"));
                                 writer.flush();
                             }
                         })

@@ -2,6 +2,11 @@ package io.github.baichuanreward.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.baichuanreward.rows.Row;
+import io.github.baichuanreward.rows.RowEncoder;
+import io.github.baichuanreward.rows.RowException;
+import io.github.baichuanreward.rows.RowFormat;
+import io.github.baichuanreward.rows.RowReader;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;

@@ -1,4 +1,4 @@
-package io.github.baichuanreward.cli;
+package io.github.baichuanreward.rows;
 
 import com.fasterxml.jackson.dataformat.csv.CsvFactory;
 import com.fasterxml.jackson.dataformat.csv.CsvGenerator;
@@ -15,7 +15,7 @@ import java.util.Map;
  * Turns rows into the bytes of a file, one after another, with all that must stand before, between
  * and behind them.
  */
-final class RowEncoder {
+public final class RowEncoder {
 
     private static final CsvFactory CSV =
             CsvFactory.builder().enable(CsvGenerator.Feature.STRICT_CHECK_FOR_QUOTING).build();
@@ -24,7 +24,8 @@ final class RowEncoder {
     private List<String> columns = List.of();
     private boolean empty = true;
 
-    RowEncoder(RowFormat format) {
+    /** An encoder at the beginning of a file. */
+    public RowEncoder(RowFormat format) {
         this.format = format;
     }
 
@@ -35,7 +36,7 @@ final class RowEncoder {
      * @throws RowException if the row does not fit into the file: into a table goes no field that
      *     its first row did not have, and no half of a character
      */
-    byte[] row(Row row, Map<String, String> results) throws RowException {
+    public byte[] row(Row row, Map<String, String> results) throws RowException {
         String text =
                 switch (format) {
                     case JSON_LINES -> row.with(results) + "\n";
@@ -51,7 +52,7 @@ final class RowEncoder {
      *
      * @param columnsWithoutRows those that a table names although it has no rows
      */
-    byte[] end(List<String> columnsWithoutRows) {
+    public byte[] end(List<String> columnsWithoutRows) {
         String text =
                 switch (format) {
                     case JSON_LINES -> "";

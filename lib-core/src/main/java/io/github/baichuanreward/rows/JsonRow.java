@@ -1,4 +1,4 @@
-package io.github.baichuanreward.cli;
+package io.github.baichuanreward.rows;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonLocation;
@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * <p>The text is kept, and written back with the results spliced in, so that fields which nobody
  * asked about pass through untouched: numbers digit for digit, escapes, spaces and order.
  */
-final class JsonRow implements Row {
+public final class JsonRow implements Row {
 
     private static final JsonFactory JSON =
             JsonFactory.builder()
@@ -313,7 +313,7 @@ final class JsonRow implements Row {
     }
 
     /** A row without fields. */
-    static JsonRow empty() {
+    public static JsonRow empty() {
         return new JsonRow("{}", Map.of(), 1);
     }
 
@@ -350,7 +350,7 @@ final class JsonRow implements Row {
     }
 
     /** {@code text} as a JSON string. */
-    static String quote(String text) {
+    public static String quote(String text) {
         return '"' + new String(JsonStringEncoder.getInstance().quoteAsString(text)) + '"';
     }
 

@@ -1,4 +1,4 @@
-package io.github.baichuanreward.cli;
+package io.github.baichuanreward.rows;
 
 import io.github.baichuanreward.PromptAnswer;
 import java.util.LinkedHashMap;

@@ -1,4 +1,4 @@
-package io.github.baichuanreward.cli;
+package io.github.baichuanreward.rows;
 
 import java.io.Closeable;
 import java.io.IOException;
@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Works on bytes and decodes row by row, so that a bad byte far ahead does not keep the rows
  * before it from being scored. A UTF-8 byte order mark at the beginning is skipped.
  */
-abstract sealed class RowReader implements Closeable
+public abstract sealed class RowReader implements Closeable
         permits JsonLinesReader, JsonArrayReader, DelimitedReader {
 
     /** What {@link #read} and {@link #peek} give at the end of the file. */
@@ -41,7 +41,7 @@ abstract sealed class RowReader implements Closeable
     }
 
     /** A reader that owns and closes {@code in}. */
-    static RowReader of(InputStream in, RowFormat format) {
+    public static RowReader of(InputStream in, RowFormat format) {
         return switch (format) {
             case JSON_LINES -> new JsonLinesReader(in);
             case JSON_ARRAY -> new JsonArrayReader(in);
@@ -55,7 +55,7 @@ abstract sealed class RowReader implements Closeable
      * @throws RowException if the file goes on, but not with a row; this reader is then of no more
      *     use
      */
-    @Nullable Row next() throws IOException, RowException {
+    public @Nullable Row next() throws IOException, RowException {
         long firstLine = nextText();
         return firstLine == 0 ? null : parse(decoded(firstLine), firstLine);
     }
@@ -70,12 +70,12 @@ abstract sealed class RowReader implements Closeable
      *
      * @return false after the last
      */
-    final boolean skip() throws IOException, RowException {
+    public final boolean skip() throws IOException, RowException {
         return nextText() != 0;
     }
 
     /** The columns of a table, once something of it has been read; of other files none. */
-    List<String> columns() {
+    public List<String> columns() {
         return List.of();
     }
 
@@ -84,7 +84,7 @@ abstract sealed class RowReader implements Closeable
      *
      * @return rows up to the end, or up to the first place where rows cannot be told apart
      */
-    long count() throws IOException {
+    public final long count() throws IOException {
         long rows = 0;
         try {
             while (skip()) {
@@ -108,7 +108,7 @@ abstract sealed class RowReader implements Closeable
      * True if reading on could mean waiting for whoever writes the input. Passes over line ends, so
      * that blank lines after a row do not look like the beginning of the next.
      */
-    final boolean isWaiting() throws IOException {
+    public final boolean isWaiting() throws IOException {
         while (position < limit || in.available() > 0) {
             int next = peek();
             if (next != '\n' && next != '\r') {

@@ -1,18 +1,21 @@
-package io.github.baichuanreward.cli;
+package io.github.baichuanreward.rows;
 
 import java.io.IOException;
 import java.io.InputStream;
 
 /** A file that is read, whose errors name it and say what to do. */
-final class FileInput extends InputStream {
+public final class FileInput extends InputStream {
 
     private final InputStream file;
     private final String name;
 
     /**
+     * A stream over the bytes of {@code file}.
+     *
      * @param file closed with this stream
+     * @param name what errors call it
      */
-    FileInput(InputStream file, String name) {
+    public FileInput(InputStream file, String name) {
         this.file = file;
         this.name = name;
     }

@@ -1,4 +1,4 @@
-package io.github.baichuanreward.cli;
+package io.github.baichuanreward.rows;
 
 import java.math.BigDecimal;
 import java.math.MathContext;
@@ -11,7 +11,7 @@ import java.math.RoundingMode;
  * and then wrote a digit too many (JDK-4511638: {@code 1.10000005E10} for {@code 1.1E10f}), so that
  * the same reward would look different under Java 17 and Java 25.
  */
-final class ShortestFloat {
+public final class ShortestFloat {
 
     /** Nine digits always tell two floats apart. */
     private static final int MOST_DIGITS = 9;
@@ -19,10 +19,12 @@ final class ShortestFloat {
     private ShortestFloat() {}
 
     /**
+     * The decimal of {@code value}.
+     *
      * @param value any float; NaN and the infinities give the names that {@link Float#toString}
      *     uses, which are not JSON
      */
-    static String toString(float value) {
+    public static String toString(float value) {
         if (value == 0 || Float.isNaN(value) || Float.isInfinite(value)) {
             return Float.toString(value);
         }

@@ -1,4 +1,4 @@
-package io.github.baichuanreward.cli;
+package io.github.baichuanreward.rows;
 
 import io.github.baichuanreward.PromptAnswer;
 import java.util.Map;
@@ -8,7 +8,7 @@ import java.util.Map;
  *
  * <p>It can be written as JSON and as cells, so that every kind of file can become every other.
  */
-sealed interface Row permits JsonRow, CellRow {
+public sealed interface Row permits JsonRow, CellRow {
 
     /** Line of the file where this row begins, from 1. */
     long line();
@@ -16,6 +16,7 @@ sealed interface Row permits JsonRow, CellRow {
     /** Characters of the row, as a measure of the memory that it takes. */
     int length();
 
+    /** True if there is a field {@code name}, whatever it holds. */
     boolean has(String name);
 
     /** True if field {@code name} is there but holds nothing: null, or an empty cell for JSON. */

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-class FileInputTest {
+class NamedPipeTest {
 
     /** A pipe has no position, and so no stream on it says what is available. */
     @Test

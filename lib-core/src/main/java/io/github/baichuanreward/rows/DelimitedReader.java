@@ -1,4 +1,4 @@
-package io.github.baichuanreward.cli;
+package io.github.baichuanreward.rows;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
@@ -53,7 +53,7 @@ final class DelimitedReader extends RowReader {
     }
 
     @Override
-    List<String> columns() {
+    public List<String> columns() {
         return columns;
     }
 

@@ -1,4 +1,4 @@
-package io.github.baichuanreward.cli;
+package io.github.baichuanreward.rows;
 
 import java.io.IOException;
 import java.io.OutputStream;
@@ -9,7 +9,7 @@ import java.io.OutputStream;
  * <p>After the first failure nothing more is written: a buffer that is tried again when it is
  * closed would put the same bytes there twice, and no run could go on behind them.
  */
-final class FileOutput extends OutputStream {
+public final class FileOutput extends OutputStream {
 
     private final OutputStream file;
     private final String name;
@@ -17,10 +17,13 @@ final class FileOutput extends OutputStream {
     private boolean failed;
 
     /**
+     * A stream into {@code file}.
+     *
      * @param file closed with this stream
+     * @param name what errors call it
      * @param remedy what the user can do when writing fails
      */
-    FileOutput(OutputStream file, String name, String remedy) {
+    public FileOutput(OutputStream file, String name, String remedy) {
         this.file = file;
         this.name = name;
         this.remedy = remedy;

@@ -1,4 +1,4 @@
-package io.github.baichuanreward.cli;
+package io.github.baichuanreward.rows;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,9 +1,9 @@
-package io.github.baichuanreward.cli;
+package io.github.baichuanreward.rows;
 
 import java.util.Locale;
 
 /** How rows stand in a file. */
-enum RowFormat {
+public enum RowFormat {
     /** One JSON object per line; blank lines mean nothing. */
     JSON_LINES,
     /** One JSON array of objects. */
@@ -16,9 +16,9 @@ enum RowFormat {
     /**
      * The format that a file's name asks for; {@code -} is JSON lines.
      *
-     * @throws UsageException if the name ends in nothing known; says what is
+     * @throws IllegalArgumentException if the name ends in nothing known; says what is
      */
-    static RowFormat of(String file) {
+    public static RowFormat of(String file) {
         String name = file.toLowerCase(Locale.ROOT);
         if (name.equals("-") || name.endsWith(".jsonl")) {
             return JSON_LINES;
@@ -32,7 +32,7 @@ enum RowFormat {
         if (name.endsWith(".tsv")) {
             return TSV;
         }
-        throw new UsageException(
+        throw new IllegalArgumentException(
                 file
                         + ": unknown kind of file; use .jsonl, .json, .csv, .tsv, or - for JSON lines");
     }
