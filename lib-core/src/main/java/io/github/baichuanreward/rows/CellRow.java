@@ -1,5 +1,6 @@
 package io.github.baichuanreward.rows;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.github.baichuanreward.PromptAnswer;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -9,7 +10,8 @@ import java.util.stream.Collectors;
 
 /**
  * One row of a table. Cells are texts, but for those of two columns: {@code input_ids} and {@code
- * history} hold JSON arrays, ids also with nothing but spaces or commas between them.
+ * history} hold JSON arrays, ids also with nothing but spaces or commas between them. Other cells
+ * are read as JSON only by whoever asks for that.
  */
 final class CellRow implements Row {
 
@@ -97,8 +99,36 @@ final class CellRow implements Row {
     @Override
     public int[] ids(String name) throws RowException {
         requireColumn(name);
-        requireArray(name, "token ids, like 5 6 7 or [5, 6, 7]");
+        requireArray(json, name, "token ids, like 5 6 7 or [5, 6, 7]");
         return json.ids(name);
+    }
+
+    @Override
+    public JsonNode json(String name) throws RowException {
+        requireColumn(name);
+        return asJson(name).json(name);
+    }
+
+    @Override
+    public List<PromptAnswer.Turn> history(String name) throws RowException {
+        if (!has(name) || cell(name).isBlank()) {
+            return List.of();
+        }
+        JsonRow turns = asJson(name);
+        requireArray(turns, name, "a JSON array of [prompt, answer] pairs");
+        return turns.history(name);
+    }
+
+    /** A row of one field: the array or the object that a cell is in JSON, or else its text. */
+    private JsonRow asJson(String name) throws RowException {
+        String text = cell(name).strip();
+        boolean nested = text.startsWith("[") || text.startsWith("{");
+        String value = nested && JsonRow.isValue(text) ? text : JsonRow.quote(cell(name));
+        return JsonRow.parse(JsonRow.of(Map.of(name, value)), line());
+    }
+
+    private String cell(String name) {
+        return cells.get(columns.indexOf(name));
     }
 
     @Override
@@ -106,7 +136,7 @@ final class CellRow implements Row {
         requireColumn("prompt");
         requireColumn("answer");
         if (has(HISTORY) && !isNull(HISTORY)) {
-            requireArray(HISTORY, "a JSON array of [prompt, answer] pairs");
+            requireArray(json, HISTORY, "a JSON array of [prompt, answer] pairs");
         }
         return json.promptAnswer();
     }
@@ -117,9 +147,9 @@ final class CellRow implements Row {
         }
     }
 
-    private void requireArray(String name, String wanted) throws RowException {
-        String cell = cells.get(columns.indexOf(name));
-        if (!json.isArray(name)) {
+    private void requireArray(JsonRow row, String name, String wanted) throws RowException {
+        String cell = cell(name);
+        if (!row.isArray(name)) {
             String shown = cell.length() > SHOWN ? cell.substring(0, SHOWN) + "..." : cell;
             throw new RowException(
                     line(),

@@ -8,6 +8,8 @@ import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.io.JsonStringEncoder;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.baichuanreward.PromptAnswer;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -36,6 +38,8 @@ public final class JsonRow implements Row {
                                     .maxNumberLength(Integer.MAX_VALUE)
                                     .build())
                     .build();
+
+    private static final ObjectMapper TREES = new ObjectMapper(JSON);
 
     private static final String PAIRS = "an array of [prompt, answer] pairs";
 
@@ -169,25 +173,35 @@ public final class JsonRow implements Row {
     }
 
     @Override
-    public PromptAnswer promptAnswer() throws RowException {
-        return new PromptAnswer(string("prompt"), string("answer"), history());
+    public JsonNode json(String name) throws RowException {
+        try (JsonParser parser = value(name)) {
+            return TREES.readTree(parser);
+        } catch (IOException e) {
+            throw unreadable(name, e);
+        }
     }
 
-    private List<PromptAnswer.Turn> history() throws RowException {
+    @Override
+    public PromptAnswer promptAnswer() throws RowException {
+        return new PromptAnswer(string("prompt"), string("answer"), history("history"));
+    }
+
+    @Override
+    public List<PromptAnswer.Turn> history(String name) throws RowException {
         List<PromptAnswer.Turn> turns = new ArrayList<>();
-        if (!has("history")) {
+        if (!has(name)) {
             return turns;
         }
-        try (JsonParser parser = value("history")) {
+        try (JsonParser parser = value(name)) {
             if (parser.currentToken() == JsonToken.VALUE_NULL) {
                 return turns;
             }
-            require(parser, JsonToken.START_ARRAY, quote("history"), PAIRS);
+            require(parser, JsonToken.START_ARRAY, quote(name), PAIRS);
             while (parser.nextToken() != JsonToken.END_ARRAY) {
-                turns.add(turn(parser, quote("history") + "[" + turns.size() + "]"));
+                turns.add(turn(parser, quote(name) + "[" + turns.size() + "]"));
             }
         } catch (IOException e) {
-            throw unreadable("history", e);
+            throw unreadable(name, e);
         }
         return turns;
     }
@@ -352,6 +366,11 @@ public final class JsonRow implements Row {
     /** {@code text} as a JSON string. */
     public static String quote(String text) {
         return '"' + new String(JsonStringEncoder.getInstance().quoteAsString(text)) + '"';
+    }
+
+    /** What kind of value {@code json} is, for a message. */
+    public static String kind(JsonNode json) {
+        return kind(json.asToken());
     }
 
     private static String kind(@Nullable JsonToken token) {

@@ -1,6 +1,8 @@
 package io.github.baichuanreward.rows;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.github.baichuanreward.PromptAnswer;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -35,6 +37,22 @@ public sealed interface Row permits JsonRow, CellRow {
      * @throws RowException if there is no such field, or it holds anything but ids
      */
     int[] ids(String name) throws RowException;
+
+    /**
+     * What is in field {@code name}. A cell of a table holds the array or the object that its text
+     * is in JSON, or else the text.
+     *
+     * @throws RowException if there is no such field
+     */
+    JsonNode json(String name) throws RowException;
+
+    /**
+     * The turns in field {@code name}, oldest first; none where there is no such field, or it holds
+     * nothing.
+     *
+     * @throws RowException if it holds anything but an array of [prompt, answer] pairs
+     */
+    List<PromptAnswer.Turn> history(String name) throws RowException;
 
     /**
      * The prompt, the answer and, where there is a field {@code history}, the turns before them.

@@ -13,6 +13,8 @@ public enum RowFormat {
     /** The same with tabs. */
     TSV;
 
+    private static final String TABLES = "com.fasterxml.jackson.dataformat.csv.CsvFactory";
+
     /**
      * The format that a file's name asks for; {@code -} is JSON lines.
      *
@@ -35,6 +37,26 @@ public enum RowFormat {
         throw new IllegalArgumentException(
                 file
                         + ": unknown kind of file; use .jsonl, .json, .csv, .tsv, or - for JSON lines");
+    }
+
+    /**
+     * Makes sure that files of this format can be read and written here.
+     *
+     * @throws IllegalStateException if a library is missing that an application need not have;
+     *     names it
+     */
+    public void requireLibrary() {
+        if (this != CSV && this != TSV) {
+            return;
+        }
+        try {
+            Class.forName(TABLES, false, RowFormat.class.getClassLoader());
+        } catch (ClassNotFoundException e) {
+            throw new IllegalStateException(
+                    ".csv and .tsv files need com.fasterxml.jackson.dataformat:jackson-dataformat-csv,"
+                            + " which is not on the class path; add it, or use .jsonl",
+                    e);
+        }
     }
 
     /** What stands between the cells of a table. */

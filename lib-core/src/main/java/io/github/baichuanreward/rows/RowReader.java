@@ -31,6 +31,7 @@ public abstract sealed class RowReader implements Closeable
     private int position;
     private int limit;
     private boolean begun;
+    private boolean lost;
     private long line = 1;
 
     private byte[] row = new byte[1 << 12];
@@ -40,8 +41,13 @@ public abstract sealed class RowReader implements Closeable
         this.in = in;
     }
 
-    /** A reader that owns and closes {@code in}. */
+    /**
+     * A reader that owns and closes {@code in}.
+     *
+     * @throws IllegalStateException if the library that reads such files is missing; names it
+     */
     public static RowReader of(InputStream in, RowFormat format) {
+        format.requireLibrary();
         return switch (format) {
             case JSON_LINES -> new JsonLinesReader(in);
             case JSON_ARRAY -> new JsonArrayReader(in);
@@ -52,12 +58,26 @@ public abstract sealed class RowReader implements Closeable
     /**
      * The next row, or null after the last.
      *
-     * @throws RowException if the file goes on, but not with a row; this reader is then of no more
-     *     use
+     * @throws RowException if the file goes on, but not with a row; {@link #goesOn} says whether
+     *     the rows behind it can be read
      */
     public @Nullable Row next() throws IOException, RowException {
-        long firstLine = nextText();
+        long firstLine = nextTextOrLost();
         return firstLine == 0 ? null : parse(decoded(firstLine), firstLine);
+    }
+
+    /** False once a row was bad in a way that nobody can tell where the next one begins. */
+    public final boolean goesOn() {
+        return !lost;
+    }
+
+    private long nextTextOrLost() throws IOException, RowException {
+        try {
+            return nextText();
+        } catch (RowException e) {
+            lost = true;
+            throw e;
+        }
     }
 
     /** The row that {@code text} is. */
@@ -71,7 +91,7 @@ public abstract sealed class RowReader implements Closeable
      * @return false after the last
      */
     public final boolean skip() throws IOException, RowException {
-        return nextText() != 0;
+        return nextTextOrLost() != 0;
     }
 
     /** The columns of a table, once something of it has been read; of other files none. */

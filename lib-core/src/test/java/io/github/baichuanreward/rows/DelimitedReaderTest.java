@@ -1,6 +1,7 @@
 package io.github.baichuanreward.rows;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import java.io.ByteArrayInputStream;
@@ -106,6 +107,25 @@ class DelimitedReaderTest {
         assertThat(e.line()).isEqualTo(3);
         assertThat(e.reason())
                 .isEqualTo("byte 4 of the row, 0xe9, is not UTF-8; save the file as UTF-8");
+    }
+
+    @Test
+    void readsACellAsJsonForWhoeverAsks() throws Exception {
+        String file = "a,b,c,d,e\n\" [\"\"x\"\", 2]\",5,[1],[oops], \n";
+        Row row = Objects.requireNonNull(reader(bytes(file), RowFormat.CSV).next());
+        assertThat(row.json("a").toString()).isEqualTo("[\"x\",2]");
+        assertThat(row.json("b").textValue()).isEqualTo("5");
+        assertThat(row.json("d").textValue()).isEqualTo("[oops]");
+        assertThat(row.string("c")).isEqualTo("[1]");
+        assertThat(row.history("e")).isEmpty();
+        assertThat(row.history("none")).isEmpty();
+        assertThatThrownBy(() -> row.history("d"))
+                .hasMessage(
+                        "\"d\" must be a JSON array of [prompt, answer] pairs, but is \"[oops]\"");
+        assertThatThrownBy(() -> row.history("c"))
+                .hasMessage("\"c\"[0] must be a [prompt, answer] pair, but is an integer");
+        assertThatThrownBy(() -> row.json("none"))
+                .hasMessageStartingWith("a row needs column \"none\"");
     }
 
     @Test

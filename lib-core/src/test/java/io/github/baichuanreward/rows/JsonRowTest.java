@@ -173,6 +173,20 @@ class JsonRowTest {
     }
 
     @Test
+    void readsNestedValuesAndHistoryFromAnyField() throws Exception {
+        JsonRow row =
+                JsonRow.parse(
+                        "{\"a\": [{\"b\": 1.5}], \"c\": \"[1]\", \"h\": [[\"q\", \"r\"]]}", 7);
+        assertThat(row.json("a").get(0).get("b").doubleValue()).isEqualTo(1.5);
+        assertThat(row.json("c").textValue()).isEqualTo("[1]");
+        assertThat(row.history("h")).containsExactly(new PromptAnswer.Turn("q", "r"));
+        assertThat(row.history("none")).isEmpty();
+        assertThatThrownBy(() -> row.json("none")).hasMessage("field \"none\" is missing");
+        assertThatThrownBy(() -> row.history("c"))
+                .hasMessage("\"c\" must be an array of [prompt, answer] pairs, but is a string");
+    }
+
+    @Test
     void readsTokenIds() throws Exception {
         StringBuilder ids = new StringBuilder("0");
         for (int i = 1; i < 100; i++) {

@@ -126,6 +126,43 @@ class RowReaderTest {
         assertThat(reader(bytes("[{},{},{"), ARRAY).count()).isEqualTo(2);
     }
 
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            textBlock =
+                    """
+                    JSON_LINES | {;{}
+                    JSON_ARRAY | [{"a" 1},{}]
+                    CSV        | a,b;x;y,z
+                    CSV        | a,b;x,"y"z;y,z
+                    """)
+    void goesOnBehindARowThatIsBadInItself(RowFormat format, String file) throws Exception {
+        RowReader reader = reader(bytes(file.replace(';', '\n')), format);
+        assertThat(catchThrowableOfType(RowException.class, reader::next)).isNotNull();
+        assertThat(reader.goesOn()).isTrue();
+        assertThat(reader.next()).isNotNull();
+        assertThat(reader.next()).isNull();
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            textBlock =
+                    """
+                    JSON_ARRAY | {"a": 1}
+                    JSON_ARRAY | [{"a": 1
+                    JSON_ARRAY | []{"a": 1}
+                    CSV        | a,a;x,y
+                    CSV        | a,b;x,"y
+                    """)
+    void isLostWhereNobodyCanTellRowsApart(RowFormat format, String file) {
+        RowReader reader = reader(bytes(file.replace(';', '\n')), format);
+        assertThat(catchThrowableOfType(RowException.class, reader::next)).isNotNull();
+        assertThat(reader.goesOn()).isFalse();
+    }
+
     @Test
     void readsARowLongerThanItsBuffers() throws Exception {
         String text = "中".repeat(300_000);
