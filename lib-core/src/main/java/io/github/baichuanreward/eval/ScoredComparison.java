@@ -36,7 +36,10 @@ public record ScoredComparison(
         return scores.get(1);
     }
 
-    /** Reward of the chosen answer less that of the rejected one, exact in float64. */
+    /**
+     * Reward of the chosen answer less that of the rejected one, in float64: exact unless one is so
+     * small beside the other (2^-29 of it) that it hardly counts.
+     */
     public double difference() {
         return (double) chosen().reward() - rejected().reward();
     }
