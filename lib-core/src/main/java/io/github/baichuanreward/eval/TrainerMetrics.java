@@ -16,4 +16,19 @@ public record TrainerMetrics(
         double loss,
         double runtime,
         double samplesPerSecond,
-        double stepsPerSecond) {}
+        double stepsPerSecond) {
+
+    /** Pairs in a step of the published evaluations, on all their GPUs together. */
+    public static final int PAIRS_PER_STEP = 8;
+
+    /**
+     * The numbers of an evaluation that took some time.
+     *
+     * @param pairs that were evaluated; a last batch of fewer than 8 is a step, too
+     * @param runtime seconds
+     */
+    public static TrainerMetrics of(double accuracy, double loss, long pairs, double runtime) {
+        long steps = (pairs + PAIRS_PER_STEP - 1) / PAIRS_PER_STEP;
+        return new TrainerMetrics(accuracy, loss, runtime, pairs / runtime, steps / runtime);
+    }
+}
