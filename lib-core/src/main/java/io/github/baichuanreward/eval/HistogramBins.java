@@ -7,9 +7,10 @@ import java.util.List;
  * Bins of equal, round width, 20 to 42 of them where values differ, and with 0 at an edge if it
  * lies between them.
  *
- * <p>They cover the values as far as three times the distance of the quartiles beyond the quartiles
- * (Tukey's outer fences; in a normal distribution 4.7 deviations from the mean): one value far out
- * does not squeeze all others into one bin. What is beyond is counted in the outermost bins.
+ * <p>They reach to the last values that are no farther from the quartiles than six times the
+ * distance between these: in a normal distribution 8.8 deviations from the mean, and fat tails are
+ * within it. So one value far out does not squeeze all others into one bin. What is beyond is
+ * counted in the outermost bins.
  *
  * @param first index of the first bin, the one from 0 on having index 0
  * @param width of each
@@ -21,7 +22,7 @@ record HistogramBins(long first, double width, int count) {
     private static final List<String> ROUND = List.of("1", "2", "2.5", "5");
 
     private static final int MOST_BINS = 40;
-    private static final double FENCE = 3;
+    private static final double FENCE = 6;
 
     /** Below this part of their size, values are taken for equal: edges must differ as doubles. */
     private static final double SAME = 1e-9;
@@ -35,8 +36,8 @@ record HistogramBins(long first, double width, int count) {
             if (fence == 0) { // most are equal; then the others matter
                 fence = Double.POSITIVE_INFINITY;
             }
-            low = Math.min(low, Math.max(sample.quantile(0), sample.quantile(0.25) - fence));
-            high = Math.max(high, Math.min(sample.quantile(1), sample.quantile(0.75) + fence));
+            low = Math.min(low, sample.leastFrom(sample.quantile(0.25) - fence));
+            high = Math.max(high, sample.greatestTo(sample.quantile(0.75) + fence));
         }
         return covering(low, high);
     }

@@ -34,6 +34,24 @@ final class SortedValues {
                 : values[below] + part * (values[below + 1] - values[below]);
     }
 
+    /** The least value that is not below a bound, which the greatest is not. */
+    double leastFrom(double bound) {
+        int i = 0;
+        while (values[i] < bound) {
+            i++;
+        }
+        return values[i];
+    }
+
+    /** The greatest value that is not above a bound, which the least is not. */
+    double greatestTo(double bound) {
+        int i = values.length - 1;
+        while (values[i] > bound) {
+            i--;
+        }
+        return values[i];
+    }
+
     /** All of it, counted in the given bins. */
     Distribution distribution(HistogramBins bins) {
         double mean = mean();

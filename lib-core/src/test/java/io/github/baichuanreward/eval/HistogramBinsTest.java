@@ -36,8 +36,7 @@ class HistogramBinsTest {
             }
             counts[bin]++;
         }
-        assertThat(histogram.counts())
-                .containsExactly(Arrays.stream(counts).boxed().toArray(Long[]::new));
+        assertThat(histogram.counts()).isEqualTo(Arrays.stream(counts).boxed().toList());
     }
 
     @ParameterizedTest
@@ -91,6 +90,29 @@ class HistogramBinsTest {
         values[count / 2] = -1e30;
         assertThat(histogram(values).counts().get(0)).isPositive();
         assertCounts(histogram(values), values);
+    }
+
+    /** Rewards' differences are more peaked than a normal distribution; these are Laplace's. */
+    @Test
+    void fatTailsKeepTheirBins() {
+        Random random = new Random(6);
+        double[] values = new double[1000];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = Math.log(1 - random.nextDouble()) * (i % 2 == 0 ? 1 : -1);
+        }
+        Histogram histogram = histogram(values);
+        double end = histogram.from() + histogram.counts().size() * histogram.width();
+        assertThat(histogram.from()).isLessThanOrEqualTo(Arrays.stream(values).min().orElseThrow());
+        assertThat(end).isGreaterThanOrEqualTo(Arrays.stream(values).max().orElseThrow());
+    }
+
+    /** The bins end where the others do, not at the fence. */
+    @Test
+    void whatIsFarOutIsCountedInTheOutermostBin() {
+        Histogram histogram = histogram(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1e30, 1e31);
+        assertThat(histogram.from()).isZero();
+        assertThat(histogram.width()).isEqualTo(0.25);
+        assertThat(histogram.counts()).hasSize(40).last().isEqualTo(3L); // 10, on the end, as well
     }
 
     @ParameterizedTest
