@@ -1,0 +1,56 @@
+package io.github.baichuanreward.eval;
+
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A file of comparisons, or what describes it, cannot be used.
+ *
+ * <p>The message has one or two lines: the file and the line, what is wrong there, and what to do.
+ * Trying again does not help: mend the file, name another one, or, where the message says so, let
+ * bad rows be skipped.
+ */
+public class DatasetException extends IllegalArgumentException {
+
+    private static final long serialVersionUID = 1L;
+
+    private final String file;
+    private final long line;
+    private final String reason;
+
+    DatasetException(Path file, String reason) {
+        this(file, 0, reason, "", null);
+    }
+
+    DatasetException(
+            Path file, long line, String reason, String remedy, @Nullable Throwable cause) {
+        super(
+                place(file.toString(), line)
+                        + ": "
+                        + reason
+                        + (remedy.isEmpty() ? "" : "\n" + remedy),
+                cause);
+        this.file = file.toString();
+        this.line = line;
+        this.reason = reason;
+    }
+
+    /** The file, as it was named. */
+    public String file() {
+        return file;
+    }
+
+    /** Line of the file, from 1, or 0 where the whole file is meant. */
+    public long line() {
+        return line;
+    }
+
+    /** What is wrong, without its place. */
+    public String reason() {
+        return reason;
+    }
+
+    static String place(String file, long line) {
+        return line == 0 ? file : file + ", line " + line;
+    }
+}
