@@ -19,6 +19,8 @@ import java.util.List;
  * @param adapters directories of LoRA adapters in the layout of peft, added to the model in this
  *     order; the last one brings the value head
  * @param scoring how texts become token ids
+ * @param halfValueHead whether weights and bias of the value head are rounded to float16 first, as
+ *     the published evaluations ran; else they are used as they are stored
  */
 public record LoadOptions(
         String backend,
@@ -27,7 +29,8 @@ public record LoadOptions(
         int batchTokens,
         int threads,
         List<Path> adapters,
-        ScoringOptions scoring) {
+        ScoringOptions scoring,
+        boolean halfValueHead) {
 
     /**
      * Copies the list.
@@ -59,22 +62,26 @@ public record LoadOptions(
                 0,
                 0,
                 List.of(),
-                ScoringOptions.defaults());
+                ScoringOptions.defaults(),
+                false);
     }
 
     /** The same on another backend. */
     public LoadOptions withBackend(String backend) {
-        return new LoadOptions(backend, precision, gpus, batchTokens, threads, adapters, scoring);
+        return new LoadOptions(
+                backend, precision, gpus, batchTokens, threads, adapters, scoring, halfValueHead);
     }
 
     /** The same in another precision. */
     public LoadOptions withPrecision(Precision precision) {
-        return new LoadOptions(backend, precision, gpus, batchTokens, threads, adapters, scoring);
+        return new LoadOptions(
+                backend, precision, gpus, batchTokens, threads, adapters, scoring, halfValueHead);
     }
 
     /** The same on these GPUs, divided so. */
     public LoadOptions withGpus(GpuOptions gpus) {
-        return new LoadOptions(backend, precision, gpus, batchTokens, threads, adapters, scoring);
+        return new LoadOptions(
+                backend, precision, gpus, batchTokens, threads, adapters, scoring, halfValueHead);
     }
 
     /** The same on these devices. */
@@ -98,22 +105,32 @@ public record LoadOptions(
 
     /** The same with another size of batches. */
     public LoadOptions withBatchTokens(int batchTokens) {
-        return new LoadOptions(backend, precision, gpus, batchTokens, threads, adapters, scoring);
+        return new LoadOptions(
+                backend, precision, gpus, batchTokens, threads, adapters, scoring, halfValueHead);
     }
 
     /** The same with another number of threads. */
     public LoadOptions withThreads(int threads) {
-        return new LoadOptions(backend, precision, gpus, batchTokens, threads, adapters, scoring);
+        return new LoadOptions(
+                backend, precision, gpus, batchTokens, threads, adapters, scoring, halfValueHead);
     }
 
     /** The same with these adapters. */
     public LoadOptions withAdapters(List<Path> adapters) {
-        return new LoadOptions(backend, precision, gpus, batchTokens, threads, adapters, scoring);
+        return new LoadOptions(
+                backend, precision, gpus, batchTokens, threads, adapters, scoring, halfValueHead);
     }
 
     /** The same with other scoring options. */
     public LoadOptions withScoring(ScoringOptions scoring) {
-        return new LoadOptions(backend, precision, gpus, batchTokens, threads, adapters, scoring);
+        return new LoadOptions(
+                backend, precision, gpus, batchTokens, threads, adapters, scoring, halfValueHead);
+    }
+
+    /** The same with or without rounding the value head to float16. */
+    public LoadOptions withHalfValueHead(boolean halfValueHead) {
+        return new LoadOptions(
+                backend, precision, gpus, batchTokens, threads, adapters, scoring, halfValueHead);
     }
 
     /**
@@ -126,6 +143,11 @@ public record LoadOptions(
 
     /** What a backend is asked for. */
     BackendRequest request(BaichuanWeights weights) {
-        return new BackendRequest(weights, precision, gpus, batchTokens, threads);
+        return new BackendRequest(
+                halfValueHead ? weights.withHalfValueHead() : weights,
+                precision,
+                gpus,
+                batchTokens,
+                threads);
     }
 }

@@ -212,6 +212,12 @@ public final class BaichuanWeights {
         return valueHead;
     }
 
+    /** The same with a value head whose numbers are rounded to float16. */
+    public BaichuanWeights withHalfValueHead() {
+        return new BaichuanWeights(
+                config, format, embedding, layers, finalNorm, valueHead.halved());
+    }
+
     /** Bytes of all tensors that the forward pass reads, as they lie on disk. */
     public long bytes() {
         return tensors().mapToLong(Tensor::bytes).sum();

@@ -1,5 +1,6 @@
 package io.github.baichuanreward.model;
 
+import io.github.baichuanreward.checkpoint.DType;
 import java.util.Arrays;
 
 /**
@@ -20,6 +21,19 @@ public record ValueHead(float[] weight, float bias, String source) {
      * beyond it once in a thousand.
      */
     private static final double UNIFORM = 1.95;
+
+    /** The same with weights and bias rounded to float16, as {@code model.half()} rounds them. */
+    ValueHead halved() {
+        float[] halves = new float[weight.length];
+        for (int i = 0; i < halves.length; i++) {
+            halves[i] = half(weight[i]);
+        }
+        return new ValueHead(halves, half(bias), source + ", rounded to float16");
+    }
+
+    private static float half(float value) {
+        return DType.halfToFloat(DType.floatToHalf(value));
+    }
 
     /** Mean of the weights. */
     public double mean() {

@@ -242,4 +242,20 @@ class BaichuanWeightsTest {
                 .isInstanceOf(CheckpointException.class)
                 .hasMessageContaining(directory.toString());
     }
+
+    @Test
+    void theValueHeadCanBeRoundedToHalfPrecision() throws IOException {
+        BaichuanWeights weights =
+                BaichuanWeights.open(
+                        new TinyModel(1)
+                                .value("v_head.summary.weight", 3, 0.1f)
+                                .value("v_head.summary.bias", 0, 1.0005f)
+                                .write(directory));
+        ValueHead half = weights.withHalfValueHead().valueHead();
+
+        assertThat(half.weight()[3]).isEqualTo(0.099975586f);
+        assertThat(half.bias()).isEqualTo(1.0009766f);
+        assertThat(half.source()).endsWith(", rounded to float16");
+        assertThat(weights.valueHead().weight()[3]).isEqualTo(0.1f);
+    }
 }
