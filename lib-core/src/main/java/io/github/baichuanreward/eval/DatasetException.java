@@ -24,18 +24,28 @@ public class DatasetException extends IllegalArgumentException {
 
     DatasetException(
             Path file, long line, String reason, String remedy, @Nullable Throwable cause) {
-        super(
-                place(file.toString(), line)
-                        + ": "
-                        + reason
-                        + (remedy.isEmpty() ? "" : "\n" + remedy),
-                cause);
-        this.file = file.toString();
+        this(file.toString(), line, reason, remedy, cause);
+    }
+
+    private DatasetException(
+            String file, long line, String reason, String remedy, @Nullable Throwable cause) {
+        super(place(file, line) + ": " + reason + (remedy.isEmpty() ? "" : "\n" + remedy), cause);
+        this.file = file;
         this.line = line;
         this.reason = reason;
     }
 
-    /** The file, as it was named. */
+    /** A comparison cannot be scored. */
+    static DatasetException at(Comparison comparison, String reason, Throwable cause) {
+        return new DatasetException(
+                comparison.place(),
+                0,
+                reason,
+                "Mend this row, leave it out, or let bad rows be skipped.",
+                cause);
+    }
+
+    /** The file, as it was named; of a comparison that cannot be scored its place. */
     public String file() {
         return file;
     }
