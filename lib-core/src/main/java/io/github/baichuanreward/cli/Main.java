@@ -77,6 +77,7 @@ public final class Main implements Runnable {
                         .addSubcommand(new RankCommand(streams))
                         .addSubcommand(new TokenizeCommand(streams))
                         .addSubcommand(new InspectCommand(streams))
+                        .addSubcommand(new EvalCommand(streams))
                         .addSubcommand(new BenchCommand(streams));
         line.setOut(new PrintWriter(streams.out(), true, StandardCharsets.UTF_8));
         line.setErr(new PrintWriter(streams.err(), true, StandardCharsets.UTF_8));
@@ -103,7 +104,8 @@ public final class Main implements Runnable {
     /** Runs when no command is named. */
     @Override
     public void run() {
-        throw new UsageException("a command is missing: score, rank, tokenize, inspect or bench");
+        throw new UsageException(
+                "a command is missing: score, rank, tokenize, inspect, eval or bench");
     }
 
     private static int wrongUsage(ParameterException e, Streams streams) {
@@ -198,13 +200,18 @@ public final class Main implements Runnable {
         return "unexpected " + e + "\nThis is a fault of the program; --stacktrace shows where.";
     }
 
-    /** The version that the build wrote into the jar. */
+    /** The version that the build wrote into the jar; null elsewhere. */
+    static String version() {
+        return String.valueOf(Main.class.getPackage().getImplementationVersion());
+    }
+
+    /** What {@code --version} prints. */
     static final class Version implements IVersionProvider {
         @Override
         public String[] getVersion() {
-            String version = Main.class.getPackage().getImplementationVersion();
+            String version = Main.version();
             return new String[] {
-                "baichuan-reward " + (version == null ? "(not from a jar)" : version),
+                "baichuan-reward " + (version.equals("null") ? "(not from a jar)" : version),
                 "Java " + Runtime.version()
             };
         }

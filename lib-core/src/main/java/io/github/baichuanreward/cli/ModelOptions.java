@@ -115,7 +115,16 @@ final class ModelOptions {
      * @throws IOException if the directory holds no usable reward model
      */
     RewardModel load(Path directory, ScoringOptions scoring) throws IOException {
-        return RewardModel.load(requireDirectory(directory), options().withScoring(scoring));
+        return load(directory, options().withScoring(scoring));
+    }
+
+    /**
+     * Loads the model of {@code directory} with these options.
+     *
+     * @throws IOException if the directory holds no usable reward model
+     */
+    static RewardModel load(Path directory, LoadOptions options) throws IOException {
+        return RewardModel.load(requireDirectory(directory), options);
     }
 
     /**

@@ -7,7 +7,7 @@ import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 import org.jspecify.annotations.Nullable;
 
-/** Shows rows done, rows per second and the time left; on a terminal only. */
+/** Shows what is done, how much of it per second, and the time left; on a terminal only. */
 final class Progress implements AutoCloseable {
 
     private final @Nullable ProgressBar bar;
@@ -24,15 +24,16 @@ final class Progress implements AutoCloseable {
     /**
      * Shows a bar on the terminal behind {@code streams.err()}.
      *
-     * @param rows how many there will be, or -1 if nobody knows
+     * @param unit what is counted, in the plural
+     * @param count how many there will be, or -1 if nobody knows
      */
-    static Progress shown(String task, long rows, Streams streams) {
+    static Progress shown(String task, String unit, long count, Streams streams) {
         return new Progress(
                 new ProgressBarBuilder()
                         .setTaskName(task)
-                        .setInitialMax(rows)
+                        .setInitialMax(count)
                         .setStyle(ProgressBarStyle.ASCII)
-                        .setUnit(" rows", 1)
+                        .setUnit(" " + unit, 1)
                         .setSpeedUnit(ChronoUnit.SECONDS)
                         .showSpeed()
                         .setConsumer(
@@ -41,9 +42,16 @@ final class Progress implements AutoCloseable {
                         .build());
     }
 
-    void done(int rows) {
+    void done(int count) {
         if (bar != null) {
-            bar.stepBy(rows);
+            bar.stepBy(count);
+        }
+    }
+
+    /** Shows something else behind the numbers. */
+    void note(String text) {
+        if (bar != null) {
+            bar.setExtraMessage(" " + text);
         }
     }
 

@@ -110,17 +110,33 @@ final class RunRecord {
         return null;
     }
 
+    /**
+     * A number that was written besides; 0 if there is none.
+     *
+     * @throws FailureException if the record is damaged
+     */
+    double number(String key) throws IOException {
+        String text = read().get(key);
+        try {
+            return text == null ? 0 : Double.parseDouble(text);
+        } catch (NumberFormatException e) {
+            throw new FailureException(damaged(), e);
+        }
+    }
+
+    private String damaged() {
+        return file + ": damaged; run without --resume to start again, which replaces the output";
+    }
+
     private Map<String, String> read() throws IOException {
-        String damaged =
-                file + ": damaged; run without --resume to start again, which replaces the output";
         try (InputStream in = Files.newInputStream(file)) {
             Map<String, String> record = new ObjectMapper().readValue(in, new TypeReference<>() {});
             if (record == null) {
-                throw new FailureException(damaged);
+                throw new FailureException(damaged());
             }
             return record;
         } catch (JsonProcessingException e) {
-            throw new FailureException(damaged, e);
+            throw new FailureException(damaged(), e);
         }
     }
 

@@ -10,8 +10,6 @@ import io.github.baichuanreward.rows.RowReader;
 import io.github.baichuanreward.rows.RowWriter;
 import io.github.baichuanreward.rows.ShortestFloat;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -213,7 +211,7 @@ final class ScoreCommand implements Callable<Integer> {
                     note("Going on after row %,d.", written.rows());
                 }
             } else {
-                run.begin(dependencies, common.quiet() ? silent() : streams.err());
+                run.begin(dependencies, common.quiet() ? Streams.silent() : streams.err());
             }
             try (RowWriter writer = files.openOutput(run, written, reader)) {
                 scoreRows(reader, rewardModel, writer, written.rows());
@@ -250,10 +248,10 @@ final class ScoreCommand implements Callable<Integer> {
                 RunRecord.MODEL,
                 RunRecord.models(directory == null ? List.of() : List.of(directory)));
         all.put(RunRecord.ADAPTERS, RunRecord.models(model.adapters()));
-        all.putAll(text.values());
+        all.putAll(TextOptions.values(text.scoring()));
         // The number of threads is no part of it: it changes no reward.
         all.put("backend", rewardModel.backend().replaceFirst(", \\d+ threads?$", ""));
-        all.put("version", String.valueOf(Main.class.getPackage().getImplementationVersion()));
+        all.put("version", Main.version());
         return all;
     }
 
@@ -267,16 +265,12 @@ final class ScoreCommand implements Callable<Integer> {
         }
     }
 
-    private static PrintStream silent() {
-        return new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8);
-    }
-
     private Progress progress(long rowsBefore) throws IOException {
         // On one terminal the rows themselves show how far it is, and a bar would run into them.
         boolean rowsOnTerminal = files.writesStandardOutput() && streams.outColumns() > 0;
         return common.quiet() || streams.errColumns() == 0 || rowsOnTerminal
                 ? Progress.hidden()
-                : Progress.shown("score", rowsToCome(rowsBefore), streams);
+                : Progress.shown("score", "rows", rowsToCome(rowsBefore), streams);
     }
 
     private long rowsToCome(long rowsBefore) throws IOException {

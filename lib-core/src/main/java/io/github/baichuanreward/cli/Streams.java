@@ -34,6 +34,11 @@ record Streams(InputStream in, OutputStream out, PrintStream err, int outColumns
                 Integer.getInteger("reward.err.columns", 0));
     }
 
+    /** Nobody sees what is printed there. */
+    static PrintStream silent() {
+        return utf8(OutputStream.nullOutputStream());
+    }
+
     private static PrintStream utf8(OutputStream stream) {
         return new PrintStream(stream, true, StandardCharsets.UTF_8);
     }

@@ -5,6 +5,8 @@ import io.github.baichuanreward.text.PromptTemplate;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
@@ -26,8 +28,9 @@ final class TextOptions {
             paramLabel = "N",
             converter = PositiveConverter.class,
             description =
-                    "Cut the prompt to N token ids (default: never cut; too long is an error).")
-    private int maxSourceLength = ScoringOptions.UNLIMITED;
+                    "Cut the prompt to N token ids (default: never cut, too long is an error; eval cuts"
+                            + " to 512).")
+    private @Nullable Integer maxSourceLength;
 
     @Option(
             names = "--max_target_length",
@@ -35,8 +38,8 @@ final class TextOptions {
             converter = PositiveConverter.class,
             description =
                     "Cut the answer to N token ids, at least 2, the final one included"
-                            + " (default: never cut).")
-    private int maxTargetLength = ScoringOptions.UNLIMITED;
+                            + " (default: never cut; eval cuts to 512).")
+    private @Nullable Integer maxTargetLength;
 
     /**
      * Checks the limits before anything costly begins.
@@ -44,14 +47,12 @@ final class TextOptions {
      * @throws UsageException if they cannot be, or not with this template
      */
     void check() {
-        if (maxTargetLength < 2) {
+        if (maxTargetLength != null && maxTargetLength < 2) {
             throw new UsageException(
                     "--max_target_length must be at least 2: one token of the answer and the final"
                             + " one");
         }
-        boolean cuts =
-                maxSourceLength != ScoringOptions.UNLIMITED
-                        || maxTargetLength != ScoringOptions.UNLIMITED;
+        boolean cuts = maxSourceLength != null || maxTargetLength != null;
         if (template == PromptTemplate.RAW && cuts) {
             throw new UsageException(
                     "--template raw encodes prompt and answer as one text, and takes neither"
@@ -60,18 +61,29 @@ final class TextOptions {
     }
 
     ScoringOptions scoring() {
+        return scoring(ScoringOptions.UNLIMITED);
+    }
+
+    /**
+     * How texts become ids.
+     *
+     * @param length what prompts and answers are cut to unless the options say otherwise, where the
+     *     template has a place to cut
+     */
+    ScoringOptions scoring(int length) {
+        int usual = template == PromptTemplate.RAW ? ScoringOptions.UNLIMITED : length;
         return ScoringOptions.defaults()
                 .withTemplate(template)
-                .withMaxSourceLength(maxSourceLength)
-                .withMaxTargetLength(maxTargetLength);
+                .withMaxSourceLength(Objects.requireNonNullElse(maxSourceLength, usual))
+                .withMaxTargetLength(Objects.requireNonNullElse(maxTargetLength, usual));
     }
 
     /** The options by name, for people. */
-    Map<String, String> values() {
+    static Map<String, String> values(ScoringOptions scoring) {
         Map<String, String> values = new LinkedHashMap<>();
-        values.put("--template", template.name().toLowerCase(Locale.ROOT));
-        values.put("--max_source_length", limit(maxSourceLength));
-        values.put("--max_target_length", limit(maxTargetLength));
+        values.put("--template", scoring.template().name().toLowerCase(Locale.ROOT));
+        values.put("--max_source_length", limit(scoring.maxSourceLength()));
+        values.put("--max_target_length", limit(scoring.maxTargetLength()));
         return values;
     }
 

@@ -35,7 +35,7 @@ class MainTest {
                                 2,
                                 "",
                                 """
-                                reward: a command is missing: score, rank, tokenize, inspect or bench
+                                reward: a command is missing: score, rank, tokenize, inspect, eval or bench
                                 See ./reward --help
                                 """));
     }

@@ -1,0 +1,285 @@
+package io.github.baichuanreward.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.baichuanreward.eval.Comparison;
+import io.github.baichuanreward.eval.ComparisonReader;
+import io.github.baichuanreward.eval.EvaluationJson;
+import io.github.baichuanreward.eval.EvaluationReport;
+import io.github.baichuanreward.eval.HtmlReport;
+import io.github.baichuanreward.eval.LetJuly2023;
+import io.github.baichuanreward.eval.Mimicry;
+import io.github.baichuanreward.eval.PairwiseEvaluation;
+import io.github.baichuanreward.eval.PredictionLine;
+import io.github.baichuanreward.eval.ScoredComparison;
+import io.github.baichuanreward.eval.TrainerMetrics;
+import io.github.baichuanreward.rows.FileOutput;
+import java.io.BufferedInputStream;
+import java.io.BufferedWriter;
+import java.io.ByteArrayOutputStream;
+import java.io.Closeable;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintStream;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The files of an evaluation, which can be interrupted at any moment and go on.
+ *
+ * <p>Each pair's line is written whole as soon as it has its rewards. From these lines and the data
+ * everything else is counted again when an evaluation goes on. As long as it is not finished, a
+ * {@link RunRecord} is beside them, and the other files are not there.
+ */
+final class EvaluationFiles implements Closeable {
+
+    /** What a run is to be told of that failed to write. */
+    private static final String REMEDY =
+            "Make room, then run the same command with --resume to go on after the last pair.";
+
+    private static final String START_AGAIN =
+            "run without --resume to start again, which replaces it.";
+
+    private static final String SECONDS = "seconds";
+
+    /** So often the time that was spent is noted. */
+    private static final double SECONDS_BETWEEN_NOTES = 5;
+
+    private final Path results;
+    private final Path report;
+
+    /** What the program that is mimicked wrote, if one is; else the same as {@code lines}. */
+    private final Path predictions;
+
+    private final Path lines;
+    private final RunRecord record;
+    private Map<String, String> run = Map.of();
+    private double noted;
+    private long kept;
+    private @Nullable FileOutput out;
+
+    private EvaluationFiles(Path directory, Mimicry mimicry) {
+        results = directory.resolve("eval_results.json");
+        report = directory.resolve("report.html");
+        predictions = directory.resolve("generated_predictions.jsonl");
+        lines = mimicry == Mimicry.NONE ? predictions : directory.resolve("full_predictions.jsonl");
+        record = RunRecord.of(lines);
+    }
+
+    /**
+     * The files in a folder, which is made if it is not there.
+     *
+     * @throws IOException if it cannot be made
+     */
+    static EvaluationFiles in(Path directory, Mimicry mimicry) throws IOException {
+        Files.createDirectories(directory);
+        return new EvaluationFiles(directory, mimicry);
+    }
+
+    /**
+     * What an evaluation printed that is finished; null if it is not.
+     *
+     * @throws FailureException if the results there are not such
+     */
+    @Nullable String finishedMetrics() throws IOException {
+        if (record.exists() || !Files.exists(results)) {
+            return null;
+        }
+        JsonNode all = new ObjectMapper().readTree(results.toFile());
+        return EvaluationJson.metrics(
+                new TrainerMetrics(
+                        number(all, "eval_accuracy"),
+                        number(all, "eval_loss"),
+                        number(all, "eval_runtime"),
+                        number(all, "eval_samples_per_second"),
+                        number(all, "eval_steps_per_second")));
+    }
+
+    private double number(JsonNode all, String name) {
+        JsonNode value = all.path(name);
+        if (!value.isNumber()) {
+            throw new FailureException(
+                    results + ": holds no results of an evaluation; name another --output_dir");
+        }
+        return value.doubleValue();
+    }
+
+    /**
+     * Begins a run, whatever was there.
+     *
+     * @param run all that the rewards depend on
+     * @param notes told if this run cannot go on later
+     */
+    void begin(Map<String, String> run, PrintStream notes) throws IOException {
+        this.run = run;
+        start();
+        try {
+            record.write(run);
+        } catch (IOException e) {
+            notes.println(
+                    record.file()
+                            + ": cannot be written, so this run cannot be resumed when it is"
+                            + " interrupted");
+        }
+    }
+
+    private void start() throws IOException {
+        // In this order: no record may ever stand beside lines of another run.
+        record.delete();
+        Files.deleteIfExists(results);
+        Files.deleteIfExists(report);
+        Files.deleteIfExists(predictions);
+        Files.newOutputStream(lines).close();
+    }
+
+    /**
+     * Counts the pairs that are there, and passes over their comparisons.
+     *
+     * @param run all that the rewards depend on
+     * @throws FailureException if what is there is another run's; says what differs
+     */
+    void goOn(Map<String, String> run, ComparisonReader reader, PairwiseEvaluation evaluation)
+            throws IOException {
+        this.run = run;
+        if (!record.exists()) {
+            if (Files.exists(lines) && Files.size(lines) > 0) {
+                throw cannotGoOn(
+                        record.file() + ", which would say how it was begun, is not there");
+            }
+            start();
+            record.write(run);
+            return;
+        }
+        String difference = record.difference(run);
+        if (difference != null) {
+            throw cannotGoOn(difference);
+        }
+        if (Files.exists(lines)) {
+            replay(reader, evaluation);
+        }
+        noted = record.number(SECONDS);
+        evaluation.addSeconds(noted);
+    }
+
+    private FailureException cannotGoOn(String why) {
+        return new FailureException(
+                "%s: cannot go on: %s%nName another --output_dir, or %s"
+                        .formatted(lines, why, START_AGAIN));
+    }
+
+    private void replay(ComparisonReader reader, PairwiseEvaluation evaluation) throws IOException {
+        try (InputStream in = new BufferedInputStream(Files.newInputStream(lines), 1 << 16)) {
+            for (String line = line(in); line != null; line = line(in)) {
+                PredictionLine prediction = parsed(line);
+                Comparison comparison = null;
+                while (comparison == null) {
+                    if (!reader.hasNext()) {
+                        throw cannotGoOn("it has more pairs than there are comparisons");
+                    }
+                    Comparison next = reader.next();
+                    if (next.place().equals(prediction.place())) {
+                        comparison = next;
+                    } else {
+                        evaluation.skip(); // as it was then
+                    }
+                }
+                evaluation.add(comparison, prediction.scored());
+                kept += line.getBytes(StandardCharsets.UTF_8).length + 1;
+            }
+        }
+    }
+
+    private PredictionLine parsed(String line) {
+        try {
+            return PredictionLine.parse(line);
+        } catch (IllegalArgumentException e) {
+            throw cannotGoOn("it holds something else than lines of this run");
+        }
+    }
+
+    /** The next line that has its end; null if there is none. */
+    private static @Nullable String line(InputStream in) throws IOException {
+        ByteArrayOutputStream line = new ByteArrayOutputStream();
+        for (int b = in.read(); b >= 0; b = in.read()) {
+            if (b == '\n') {
+                return line.toString(StandardCharsets.UTF_8);
+            }
+            line.write(b);
+        }
+        return null;
+    }
+
+    /** Opens the file of lines behind those that are kept, and cuts off the rest. */
+    void open() throws IOException {
+        FileChannel channel =
+                FileChannel.open(lines, StandardOpenOption.WRITE, StandardOpenOption.CREATE);
+        channel.truncate(kept).position(kept);
+        out = new FileOutput(Channels.newOutputStream(channel), lines.toString(), REMEDY);
+    }
+
+    /**
+     * Writes the line of a pair.
+     *
+     * @param seconds that scoring took so far
+     */
+    void write(Comparison comparison, ScoredComparison scored, double seconds) throws IOException {
+        if (out == null) {
+            throw new IllegalStateException("not open");
+        }
+        String line = new PredictionLine(comparison.place(), scored).text() + "\n";
+        out.write(line.getBytes(StandardCharsets.UTF_8));
+        if (seconds - noted > SECONDS_BETWEEN_NOTES && record.exists()) {
+            noted = seconds;
+            Map<String, String> now = new LinkedHashMap<>(run);
+            now.put(SECONDS, Double.toString(seconds));
+            record.write(now);
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        if (out != null) {
+            out.close();
+        }
+    }
+
+    /** Writes the results; this run is then finished. */
+    void end(EvaluationReport found) throws IOException {
+        if (!lines.equals(predictions)) {
+            writeMimicked();
+        }
+        HtmlReport.write(found, report);
+        EvaluationJson.write(found, results);
+        record.delete();
+    }
+
+    /** As LLaMA-Efficient-Tuning wrote it: without an end of the last line. */
+    private void writeMimicked() throws IOException {
+        Path draft = predictions.resolveSibling(predictions.getFileName() + ".new");
+        try (InputStream in = new BufferedInputStream(Files.newInputStream(lines), 1 << 16);
+                BufferedWriter writer = Files.newBufferedWriter(draft)) {
+            String separator = "";
+            for (String line = line(in); line != null; line = line(in)) {
+                ScoredComparison scored = parsed(line).scored();
+                writer.write(separator);
+                writer.write(
+                        LetJuly2023.prediction(
+                                scored.chosen().reward(), scored.rejected().reward()));
+                separator = "\n";
+            }
+        }
+        Files.move(
+                draft,
+                predictions,
+                StandardCopyOption.ATOMIC_MOVE,
+                StandardCopyOption.REPLACE_EXISTING);
+    }
+}
