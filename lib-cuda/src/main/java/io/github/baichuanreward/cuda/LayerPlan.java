@@ -7,7 +7,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -17,10 +16,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A batch is computed by one copy, which gets it when it has nothing else to do; between the
  * devices of a copy nothing goes but the residual stream. So a copy on one device is best, and many
- * copies are better than large ones. Where devices are not alike, a large one is put together with
- * the smallest that suffices.
+ * copies are better than large ones.
  *
- * <p>Past 400 lines, since what is divided, how, and what is said of it use the same numbers.
+ * <p>Past 300 lines, since what is divided and what is said of it use the same numbers.
  *
  * @param copies of the model; none where there is a problem
  * @param unused devices that were given, and that hold nothing
@@ -47,6 +45,11 @@ record LayerPlan(
 
         Device(int ordinal, String label, String kind, long bytes) {
             this(ordinal, label, kind, bytes, 0);
+        }
+
+        /** What weights and batches may take of it. */
+        long usable() {
+            return bytes - ModelMemory.RESERVE;
         }
 
         private Device part(int parts, int place) {
@@ -293,13 +296,9 @@ record LayerPlan(
                 left.remove(device);
             }
         }
-        while (true) {
-            List<Device> group = group(memory, left);
-            if (group.isEmpty()) {
-                break;
-            }
-            copies.add(new Copy(shards(memory, group)));
-            group.forEach(left::remove);
+        for (Copy copy : Division.copies(memory, left)) {
+            copies.add(copy);
+            copy.shards().forEach(shard -> left.remove(shard.device()));
         }
         if (copies.isEmpty() && offload) {
             for (Device device : devices) {
@@ -322,72 +321,6 @@ record LayerPlan(
                 .toList();
     }
 
-    /** The fewest devices that hold a copy, in their order; the largest, then whatever suffices. */
-    private static List<Device> group(ModelMemory memory, List<Device> devices) {
-        Function<Device, Integer> room = d -> memory.fitting(usable(d), false, false);
-        List<Device> rest =
-                devices.stream()
-                        .filter(device -> room.apply(device) > 0)
-                        .sorted(Comparator.comparing(room).reversed())
-                        .collect(Collectors.toCollection(ArrayList::new));
-        List<Device> group = new ArrayList<>();
-        int sum = 0;
-        while (!rest.isEmpty()) {
-            int missing = memory.layers() - sum;
-            int next = 0;
-            if (!group.isEmpty()) {
-                while (next + 1 < rest.size() && room.apply(rest.get(next + 1)) >= missing) {
-                    next++;
-                }
-                while (next > 0
-                        && room.apply(rest.get(next - 1)).equals(room.apply(rest.get(next)))) {
-                    next--; // the first of those that are alike
-                }
-            }
-            Device device = rest.remove(next);
-            group.add(device);
-            sum += room.apply(device);
-            if (group.size() > 1 && sum >= memory.layers()) {
-                List<Device> ordered = devices.stream().filter(group::contains).toList();
-                if (!shards(memory, ordered).isEmpty()) {
-                    return ordered;
-                }
-            }
-        }
-        return List.of();
-    }
-
-    /** A copy's layers on several devices, as evenly as memory allows; none if it does not. */
-    private static List<Shard> shards(ModelMemory memory, List<Device> group) {
-        int size = group.size();
-        int[] room = new int[size];
-        for (int d = 0; d < size; d++) {
-            room[d] = Math.max(0, memory.fitting(usable(group.get(d)), d == 0, false));
-        }
-        int[] count = new int[size];
-        int left = memory.layers();
-        List<Integer> order = new ArrayList<>();
-        for (int d = 0; d < size; d++) {
-            order.add(d);
-        }
-        order.sort(Comparator.comparingInt(d -> room[d]));
-        for (int n = 0; n < size; n++) {
-            int d = order.get(n);
-            count[d] = Math.min(room[d], left / (size - n));
-            left -= count[d];
-        }
-        List<Shard> shards = new ArrayList<>();
-        int first = 0;
-        for (int d = 0; d < size; d++) {
-            if (left > 0 || count[d] == 0) {
-                return List.of();
-            }
-            shards.add(new Shard(group.get(d), first, count[d], 0));
-            first += count[d];
-        }
-        return List.copyOf(shards);
-    }
-
     private static @Nullable Shard shard(
             ModelMemory memory,
             Device device,
@@ -395,7 +328,7 @@ record LayerPlan(
             int count,
             boolean isAlone,
             boolean offload) {
-        int fitting = memory.fitting(usable(device), firstLayer == 0, isAlone);
+        int fitting = memory.fitting(device.usable(), firstLayer == 0, isAlone);
         if (fitting >= count) {
             return new Shard(device, firstLayer, count, 0);
         }
@@ -403,10 +336,6 @@ record LayerPlan(
         return offload && resident >= 0
                 ? new Shard(device, firstLayer, count, count - resident)
                 : null;
-    }
-
-    private static long usable(Device device) {
-        return device.bytes() - ModelMemory.RESERVE;
     }
 
     // What does not fit.
