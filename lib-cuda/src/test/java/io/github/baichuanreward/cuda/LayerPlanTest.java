@@ -55,21 +55,92 @@ class LayerPlanTest {
         requireFitting(HALF, plan);
     }
 
+    /** 1 and 2 together would be the fastest copy, but 4 and 5 are enough to make two of them. */
     @Test
-    void aLargeOneHelpsTheSmallestThatSuffices() {
-        // 0 and 3 hold a copy alone; 2 needs somebody, for whom 4 is enough.
-        LayerPlan plan = plan(HALF, devices(80, 16, 24, 40, 6));
+    void smallDevicesHelpWhereThatMakesAnotherCopy() {
+        LayerPlan plan = plan(HALF, devices(80, 22, 24, 40, 6, 6));
 
-        assertThat(shapes(plan).get(0)).isEqualTo("0:0-39");
-        assertThat(shapes(plan)).contains("3:0-39");
-        assertThat(plan.copies().stream().filter(copy -> copy.shards().size() == 2))
+        assertThat(shapes(plan)).hasSize(4).contains("0:0-39", "3:0-39");
+        assertThat(ordinals(plan)).containsExactly("0", "1+4", "2+5", "3");
+        assertThat(ordinals(plan(HALF, devices(80, 22, 24, 40, 6))))
+                .as("the others would hold none without a large one")
+                .hasSize(3);
+    }
+
+    @Test
+    void asFewAsHoldItWhereTheFirstHasRoomForALayer() {
+        assertThat(ordinals(plan(HALF, quarters(10, 96, 96)))).containsExactly("1+2");
+        assertThat(ordinals(plan(HALF, quarters(9, 96, 10, 96)))).containsExactly("1+3");
+    }
+
+    /**
+     * One that has room for a layer, but not for the embedding as well, is of no use as the first.
+     */
+    @Test
+    void aFirstDeviceWithoutRoomForTheEmbeddingHidesNoCopy() {
+        assertThat(ordinals(plan(HALF, quarters(8, 89, 53, 18)))).containsExactly("1+2");
+        assertThat(plan(HALF, quarters(9, 25, 98, 90, 14)).problem()).isNull();
+        assertThat(plan(HALF, quarters(9, 47, 80, 77, 99, 84)).problem()).isNull();
+    }
+
+    @Test
+    void leavingADeviceOutNeverHelps() {
+        Random random = new Random(11);
+        int refused = 0;
+        int copies = 0;
+        for (int round = 0; round < 3000; round++) {
+            int[] quarters = random.ints(2 + random.nextInt(7), 8, 104).toArray();
+            List<Device> devices = quarters(quarters);
+            LayerPlan plan = plan(HALF, devices);
+            for (Device device : devices) {
+                List<Device> fewer = new ArrayList<>(devices);
+                fewer.remove(device);
+                LayerPlan without = plan(HALF, fewer);
+                assertThat(without.copies().size())
+                        .as("%s of %s quarters of a GiB", device, Arrays.toString(quarters))
+                        .isLessThanOrEqualTo(plan.copies().size());
+                if (without.copies().size() == plan.copies().size()) {
+                    assertThat(used(plan)).isLessThanOrEqualTo(used(without));
+                }
+            }
+            refused += plan.problem() == null ? 0 : 1;
+            copies += plan.copies().size();
+        }
+        assertThat(refused).isBetween(100, 1000);
+        assertThat(copies).isGreaterThan(3000);
+    }
+
+    private static long used(LayerPlan plan) {
+        return plan.copies().stream().mapToLong(copy -> copy.shards().size()).sum();
+    }
+
+    /** More than can be looked at in all combinations. */
+    @Test
+    void manyDevicesAreDividedAsFewAre() {
+        int[] alike = new int[31];
+        Arrays.fill(alike, 40);
+        LayerPlan plan = plan(HALF, quarters(alike));
+        assertThat(plan.copies()).hasSize(10).allMatch(copy -> copy.shards().size() == 3);
+        assertThat(plan.copies().get(0).shards())
+                .extracting(shard -> shard.device().ordinal())
+                .containsExactly(0, 1, 2);
+        requireFitting(HALF, plan);
+
+        int[] small = new int[24];
+        Arrays.fill(small, 11); // two layers each
+        small[0] = 8;
+        LayerPlan one = plan(HALF, quarters(small));
+        assertThat(one.copies())
                 .singleElement()
-                .satisfies(
-                        copy ->
-                                assertThat(copy.shards())
-                                        .extracting(shard -> shard.device().ordinal())
-                                        .containsExactly(2, 4));
-        assertThat(plan.unused()).extracting(Device::ordinal).containsExactly(1);
+                .satisfies(copy -> assertThat(copy.shards()).hasSizeGreaterThan(16));
+        requireFitting(HALF, one);
+        assertThat(plan(HALF, quarters(Arrays.copyOf(small, 16))).problem()).isNotNull();
+
+        int[] pairs = new int[32];
+        Arrays.setAll(pairs, n -> n % 2 == 0 ? 96 : 24); // each small one helps a large one
+        LayerPlan each = plan(HALF, quarters(pairs));
+        assertThat(each.copies()).hasSize(16);
+        requireFitting(HALF, each);
     }
 
     @Test
@@ -261,6 +332,22 @@ class LayerPlanTest {
     private static String shape(Shard shard) {
         int last = shard.firstLayer() + shard.layers() - 1;
         return "%d:%d-%d".formatted(shard.device().ordinal(), shard.firstLayer(), last);
+    }
+
+    private static List<String> ordinals(LayerPlan plan) {
+        return shapes(plan).stream()
+                .map(shape -> shape.replaceAll(":\\S+", "").replace(' ', '+'))
+                .toList();
+    }
+
+    private static List<Device> quarters(int... quarters) {
+        List<Device> devices = new ArrayList<>();
+        for (int bytes : quarters) {
+            int ordinal = devices.size();
+            String label = "device %d (Test GPU)".formatted(ordinal);
+            devices.add(new Device(ordinal, label, "Test GPU", (long) bytes << 28));
+        }
+        return devices;
     }
 
     private static List<Device> devices(int... gib) {
