@@ -12,21 +12,23 @@ import java.util.stream.IntStream;
 
 /**
  * How devices of which none holds a model alone are put together: into as many copies as possible,
- * on as few devices as that takes.
+ * on as few devices as that takes, and of these on those that make the fastest copies. A copy is as
+ * fast as its slowest device, the one with the most layers.
  *
- * <p>All sets of devices are looked at, so a device more never makes a plan worse. The first device
- * of a copy, in the order listed, holds the embedding as well; one that has room for a layer but
- * not for that can be behind others only.
+ * <p>All sets of a few devices are looked at, so one more never makes a plan worse. The first
+ * device of a copy, in the order listed, holds the embedding as well; one that has room for a layer
+ * but not for that can be behind others only.
  */
 final class Division {
 
     /** All sets of 14 are looked at in milliseconds; each device more takes three times as long. */
     private static final int MOST = 14;
 
-    // What a copy is worth, in one number: that it is one, then few devices. That of several
-    // copies is the sum.
+    // What a copy is worth, in one number: that it is one, then few devices, then its speed. That
+    // of several copies is the sum.
     private static final long COPY = 1L << 52;
     private static final long DEVICE = 1L << 44;
+    private static final long SPEED = 1L << 38;
 
     private final ModelMemory memory;
     private final List<Device> devices;
@@ -89,8 +91,25 @@ final class Division {
             }
         }
         return size > 1 && size <= memory.layers() && asFirst[first] > 0 && sum >= memory.layers()
-                ? COPY - size * DEVICE
+                ? COPY - size * DEVICE + SPEED / slowest(set, size)
                 : 0;
+    }
+
+    /** The most layers on one device, where they are as even as they can be. */
+    private int slowest(int set, int size) {
+        int first = Integer.numberOfTrailingZeros(set);
+        int most = (memory.layers() - 1) / size;
+        int sum;
+        do {
+            most++;
+            sum = 0;
+            for (int d = first; d < devices.size(); d++) {
+                if ((set >> d & 1) > 0) {
+                    sum += Math.min(most, d == first ? asFirst[d] : behind[d]);
+                }
+            }
+        } while (sum < memory.layers());
+        return most;
     }
 
     private List<Device> group(int set) {

@@ -83,6 +83,18 @@ class LayerPlanTest {
         assertThat(plan(HALF, quarters(9, 47, 80, 77, 99, 84)).problem()).isNull();
     }
 
+    /** A copy is as fast as the device with the most layers. */
+    @Test
+    void layersAreEvenWhereThatCostsNoCopy() {
+        assertThat(shapes(plan(HALF, devices(24, 24, 5)))).containsExactly("0:0-19 1:20-39");
+        assertThat(shapes(plan(HALF, devices(3, 24, 24)))).containsExactly("1:0-19 2:20-39");
+        assertThat(shapes(plan(HALF, devices(5, 24, 80, 24))))
+                .containsExactly("1:0-19 3:20-39", "2:0-39");
+        LayerPlan two = plan(HALF, devices(5, 5, 24, 24));
+        assertThat(ordinals(two)).as("but not if it does").containsExactly("0+2", "1+3");
+        requireFitting(HALF, two);
+    }
+
     @Test
     void leavingADeviceOutNeverHelps() {
         Random random = new Random(11);
