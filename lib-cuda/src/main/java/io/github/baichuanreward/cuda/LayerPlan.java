@@ -1,6 +1,7 @@
 package io.github.baichuanreward.cuda;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -82,9 +83,11 @@ record LayerPlan(
     /** The devices of one copy, in the order of their layers. */
     record Copy(List<Shard> shards) {
 
-        /** What of its shape matters to bits, where devices differ. */
+        /** The kind of device that computes each layer: nothing else of a copy matters to bits. */
         private List<String> kinds() {
-            return shards.stream().map(s -> s.device().kind() + s.layers()).toList();
+            return shards.stream()
+                    .flatMap(s -> Collections.nCopies(s.layers(), s.device().kind()).stream())
+                    .toList();
         }
     }
 

@@ -240,6 +240,25 @@ class LayerPlanTest {
                 .hasSize(1);
     }
 
+    @Test
+    void copiesAreMixedWhereSomeLayerIsComputedByAnotherKind() {
+        LayerPlan one = plan(HALF, devices(80, 20, 20));
+        assertThat(shapes(one)).containsExactly("0:0-39", "1:0-19 2:20-39");
+        assertThat(one.isMixed()).as("how it is divided changes no bits").isFalse();
+
+        List<Device> alike =
+                List.of(
+                        device(0, 24, "A"),
+                        device(1, 24, "B"),
+                        device(2, 24, "A"),
+                        device(3, 24, "B"));
+        assertThat(LayerPlan.of(HALF, alike, List.of(20, 20), false).isMixed()).isFalse();
+        List<Device> crossed = List.of(alike.get(0), alike.get(1), alike.get(3), alike.get(2));
+        assertThat(LayerPlan.of(HALF, crossed, List.of(20, 20), false).isMixed()).isTrue();
+        List<Device> shifted = List.of(alike.get(0), alike.get(1), device(2, 80, "A"));
+        assertThat(plan(HALF, shifted).isMixed()).isTrue();
+    }
+
     /** Somebody else may use one of them. */
     @Test
     void whatIsTooSmallForItsPartIsPassedBy() {
