@@ -64,10 +64,20 @@ final class Division {
             copies.add(new Copy(shards(memory, group)));
             left.removeAll(group);
         }
-        for (List<Device> group : new Division(memory, left).best()) {
+        for (List<Device> group : new Division(memory, left).groups()) {
             copies.add(new Copy(shards(memory, group)));
         }
         return copies;
+    }
+
+    /** A single copy on the fewest devices, the fastest of such; none if there is none. */
+    static List<Copy> best(ModelMemory memory, List<Device> devices) {
+        List<Device> useful = useful(memory, devices);
+        List<Device> group =
+                useful.size() > MOST
+                        ? fewest(memory, useful)
+                        : new Division(memory, useful).group();
+        return group.isEmpty() ? List.of() : List.of(new Copy(shards(memory, group)));
     }
 
     private static List<Device> useful(ModelMemory memory, List<Device> devices) {
@@ -119,8 +129,19 @@ final class Division {
                 .toList();
     }
 
+    /** The copy that is worth the most. */
+    private List<Device> group() {
+        int best = 0; // which is worth nothing
+        for (int set = 1; set < worth.length; set++) {
+            if (worth[set] > worth[best]) {
+                best = set;
+            }
+        }
+        return group(best);
+    }
+
     /** The copies that are worth the most; of several such, those of what was listed first. */
-    private List<List<Device>> best() {
+    private List<List<Device>> groups() {
         long[] sum = new long[worth.length]; // of the best copies of a set
         int[] copy = new int[worth.length]; // the one among them of the set's first device, or none
         for (int set = 1; set < worth.length; set++) {

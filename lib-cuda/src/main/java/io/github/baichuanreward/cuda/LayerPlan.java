@@ -143,7 +143,7 @@ record LayerPlan(
                 }
             }
             if (best == null && kinds.size() > 1) {
-                best = one(of(memory, devices, layersPerDevice, offloading, true));
+                best = one(memory, devices, layersPerDevice, offloading);
             }
             if (best != null && best.problem == null) {
                 return best.withUnused(devices);
@@ -152,8 +152,21 @@ record LayerPlan(
         return of(memory, devices, layersPerDevice, offload, true);
     }
 
-    private static LayerPlan one(LayerPlan plan) {
-        return plan.problem != null ? plan : new LayerPlan(plan.copies.subList(0, 1), List.of());
+    /** One copy on devices of any kind, where no kind holds one by itself. */
+    private static LayerPlan one(
+            ModelMemory memory,
+            List<Device> devices,
+            List<Integer> layersPerDevice,
+            boolean offload) {
+        LayerPlan plan = of(memory, devices, layersPerDevice, offload, true);
+        if (plan.copies.size() < 2) {
+            return plan;
+        }
+        List<Copy> best =
+                layersPerDevice.isEmpty()
+                        ? Division.best(memory, parts(devices))
+                        : plan.copies.subList(0, 1);
+        return new LayerPlan(best, List.of());
     }
 
     private LayerPlan withUnused(List<Device> devices) {

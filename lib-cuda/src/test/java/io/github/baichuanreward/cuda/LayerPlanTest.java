@@ -241,6 +241,29 @@ class LayerPlanTest {
     }
 
     @Test
+    void theOnlyCopyOnSeveralKindsIsTheBest() {
+        List<Device> kinds =
+                List.of(
+                        device(0, 5, "A"),
+                        device(1, 24, "B"),
+                        device(2, 5, "C"),
+                        device(3, 24, "D"));
+        assertThat(plan(HALF, kinds).copies()).hasSize(2);
+        LayerPlan any = LayerPlan.ofAny(HALF, kinds, List.of(), false);
+        assertThat(shapes(any)).containsExactly("1:0-19 3:20-39");
+        assertThat(any.unused()).extracting(Device::ordinal).containsExactly(0, 2);
+        List<Device> many = new ArrayList<>();
+        for (int n = 0; n < 40; n++) {
+            many.add(device(n, 24, "kind " + n));
+        }
+        assertThat(shapes(LayerPlan.ofAny(HALF, many, List.of(), false)))
+                .containsExactly("0:0-19 1:20-39");
+        assertThat(shapes(LayerPlan.ofAny(HALF, kinds, List.of(5, 35), false)))
+                .as("the first of the shape asked for")
+                .containsExactly("0:0-4 1:5-39");
+    }
+
+    @Test
     void copiesAreMixedWhereSomeLayerIsComputedByAnotherKind() {
         LayerPlan one = plan(HALF, devices(80, 20, 20));
         assertThat(shapes(one)).containsExactly("0:0-39", "1:0-19 2:20-39");
