@@ -4,10 +4,12 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashSet;
+import java.util.IntSummaryStatistics;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.ToIntFunction;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -19,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * devices of a copy nothing goes but the residual stream. So a copy on one device is best, and many
  * copies are better than large ones.
  *
- * <p>Past 300 lines, since what is divided and what is said of it use the same numbers.
+ * <p>Past 300 lines, since what is divided and what is said of the result use the same numbers.
  *
  * @param copies of the model; none where there is a problem
  * @param unused devices that were given, and that hold nothing
@@ -39,23 +41,28 @@ record LayerPlan(
      * @param ordinal its number
      * @param label how messages call it
      * @param kind devices of one kind compute the same bits
-     * @param bytes of its memory that can be used, what the driver keeps included
+     * @param bytes of the whole device's memory that can be used, what the driver keeps included
+     * @param parts how many parts it is divided into
      * @param place in the list, so that two parts of one device are two
      */
-    record Device(int ordinal, String label, String kind, long bytes, int place) {
+    record Device(int ordinal, String label, String kind, long bytes, int parts, int place) {
 
         Device(int ordinal, String label, String kind, long bytes) {
-            this(ordinal, label, kind, bytes, 0);
+            this(ordinal, label, kind, bytes, 1, 0);
         }
 
-        /** What weights and batches may take of it. */
+        /** What weights and batches may take of this part. */
         long usable() {
-            return bytes - ModelMemory.RESERVE;
+            return (bytes - ModelMemory.RESERVE) / parts;
         }
 
         private Device part(int parts, int place) {
-            long divided = (bytes - ModelMemory.RESERVE) / parts + ModelMemory.RESERVE;
-            return new Device(ordinal, label, kind, divided, place);
+            return new Device(ordinal, label, kind, bytes, parts, place);
+        }
+
+        /** How messages call it with all its parts. */
+        String parted() {
+            return parts == 1 ? label : "%s in %d parts".formatted(label, parts);
         }
     }
 
@@ -82,6 +89,10 @@ record LayerPlan(
 
     /** The devices of one copy, in the order of their layers. */
     record Copy(List<Shard> shards) {
+
+        private int sum(ToIntFunction<Shard> count) {
+            return shards.stream().mapToInt(count).sum();
+        }
 
         /** The kind of device that computes each layer: nothing else of a copy matters to bits. */
         private List<String> kinds() {
@@ -182,15 +193,10 @@ record LayerPlan(
         return copies.stream().map(Copy::kinds).distinct().count() > 1;
     }
 
-    /** For people: copies and devices. */
+    /** For people: copies, devices, and how much of each copy is not on them. */
     String summary() {
-        Shard first = copies.get(0).shards().get(0);
-        int devices = copies.get(0).shards().size();
-        if (copies.size() == 1 && devices == 1) {
-            return first.offloaded() == 0
-                    ? first.device().label()
-                    : "%s, %d of %d layers offloaded"
-                            .formatted(first.device().label(), first.offloaded(), first.layers());
+        if (copies.size() == 1 && copies.get(0).shards().size() == 1) {
+            return copies.get(0).shards().get(0).device().label() + offloaded();
         }
         String each =
                 copies.stream()
@@ -200,7 +206,7 @@ record LayerPlan(
                                                 .map(s -> "" + s.device().ordinal())
                                                 .collect(Collectors.joining("+")))
                         .collect(Collectors.joining(", "));
-        return "%s of the model on devices %s (%s)"
+        return "%s of the model on devices %s (%s)%s"
                 .formatted(
                         copies.size() == 1 ? "one copy" : copies.size() + " copies",
                         each,
@@ -208,7 +214,21 @@ record LayerPlan(
                                 .flatMap(copy -> copy.shards().stream())
                                 .map(shard -> shard.device().kind())
                                 .distinct()
-                                .collect(Collectors.joining(", ")));
+                                .collect(Collectors.joining(", ")),
+                        offloaded());
+    }
+
+    private String offloaded() {
+        IntSummaryStatistics offloaded =
+                copies.stream().mapToInt(copy -> copy.sum(Shard::offloaded)).summaryStatistics();
+        if (offloaded.getMax() == 0) {
+            return "";
+        }
+        return ", %s%d of %d layers offloaded"
+                .formatted(
+                        offloaded.getMin() == offloaded.getMax() ? "" : offloaded.getMin() + " to ",
+                        offloaded.getMax(),
+                        copies.get(0).sum(Shard::layers));
     }
 
     /** For people: what is where, a line for each device. */
@@ -283,7 +303,7 @@ record LayerPlan(
             int count = layersPerDevice.get(shards.size());
             Shard shard = shard(memory, device, layer, count, size == 1, offload);
             if (shard == null) {
-                refusal = tooSmall(memory, device, layer, count, size == 1);
+                refusal = none(TooSmall.forPart(memory, device, layer, count, size == 1, offload));
                 if (!isAny) {
                     return refusal;
                 }
@@ -326,7 +346,7 @@ record LayerPlan(
             }
         }
         return copies.isEmpty()
-                ? tooSmall(memory, devices)
+                ? none(TooSmall.together(memory, devices, offload))
                 : new LayerPlan(inOrder(copies), List.copyOf(left));
     }
 
@@ -362,42 +382,5 @@ record LayerPlan(
 
     private static LayerPlan wrong(String problem) {
         return new LayerPlan(List.of(), List.of(), problem, true);
-    }
-
-    private static LayerPlan tooSmall(ModelMemory memory, List<Device> devices) {
-        if (devices.size() == 1) {
-            Device device = devices.get(0);
-            return none(
-                    "%s is too small: %s, but it has %s"
-                            .formatted(
-                                    device.label(),
-                                    memory.numbers(),
-                                    ModelMemory.gib(device.bytes())));
-        }
-        return none(
-                "even together %s are too small: %s, and all but the weights on each, but they have %s"
-                        .formatted(
-                                devices.stream()
-                                        .map(Device::label)
-                                        .distinct()
-                                        .collect(Collectors.joining(", ")),
-                                memory.numbers(),
-                                devices.stream()
-                                        .map(device -> ModelMemory.gib(device.bytes()))
-                                        .collect(Collectors.joining(", "))));
-    }
-
-    private static LayerPlan tooSmall(
-            ModelMemory memory, Device device, int firstLayer, int count, boolean isAlone) {
-        return none(
-                "%s is too small for layers %d to %d: they and what goes with them take %s, but it has %s"
-                        .formatted(
-                                device.label(),
-                                firstLayer,
-                                firstLayer + count - 1,
-                                ModelMemory.gib(
-                                        memory.shard(count, firstLayer == 0, isAlone)
-                                                + ModelMemory.RESERVE),
-                                ModelMemory.gib(device.bytes())));
     }
 }

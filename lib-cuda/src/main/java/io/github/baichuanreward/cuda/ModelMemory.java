@@ -97,6 +97,16 @@ record ModelMemory(
                         gib(total()));
     }
 
+    /** What must be on a device that holds as few layers as it can. */
+    String streamingNumbers() {
+        return "%d of %d layers with the embedding, batches of %d tokens and CUDA itself take %s"
+                .formatted(
+                        STREAMING,
+                        layers,
+                        batchTokens,
+                        gib(shard(STREAMING, true, true) + RESERVE));
+    }
+
     static String gib(long bytes) {
         return "%.2f GiB".formatted((double) bytes / (1L << 30));
     }
