@@ -8,8 +8,10 @@ import io.github.baichuanreward.checkpoint.DType;
 import io.github.baichuanreward.cuda.LayerPlan.Device;
 import io.github.baichuanreward.model.BaichuanConfig;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 
 /**
  * Where a request's model goes on some devices, in which types and in batches of which size; and
@@ -107,23 +109,26 @@ final class Placement {
 
     /** Divides the model among devices. */
     Placed on(List<Device> devices) {
-        Placed whole = on(devices, form(request), batchTokens(false), /* offload= */ false);
-        if (whole.plan.problem() == null || !request.gpus().offload()) {
-            return whole;
-        }
-        Placed large = on(devices, form(request), batchTokens(true), /* offload= */ true);
-        return large.plan.problem() == null
-                ? large
-                : on(devices, form(request), batchTokens(false), /* offload= */ true);
+        return on(devices, request.gpus(), form(request));
     }
 
-    private Placed on(List<Device> devices, WeightForm form, int batchTokens, boolean offload) {
-        GpuOptions gpus = request.gpus();
+    private Placed on(List<Device> devices, GpuOptions gpus, WeightForm form) {
+        GpuOptions whole = gpus.withOffload(false);
+        Placed placed = on(devices, whole, form, batchTokens(false));
+        if (placed.plan.problem() == null || !gpus.offload()) {
+            return placed;
+        }
+        Placed large = on(devices, gpus, form, batchTokens(true));
+        return large.plan.problem() == null ? large : on(devices, gpus, form, batchTokens(false));
+    }
+
+    private Placed on(List<Device> devices, GpuOptions gpus, WeightForm form, int batchTokens) {
         ModelMemory memory = memory(form, batchTokens);
+        List<Integer> layers = gpus.layersPerDevice();
         LayerPlan plan =
                 gpus.devices().isEmpty()
-                        ? LayerPlan.ofAny(memory, devices, gpus.layersPerDevice(), offload)
-                        : LayerPlan.of(memory, devices, gpus.layersPerDevice(), offload);
+                        ? LayerPlan.ofAny(memory, devices, layers, gpus.offload())
+                        : LayerPlan.of(memory, devices, layers, gpus.offload());
         return new Placed(plan, memory);
     }
 
@@ -138,40 +143,80 @@ final class Placement {
         return isOffloaded ? OFFLOADED_BATCH_TOKENS : BATCH_TOKENS;
     }
 
-    private boolean fits(List<Device> devices, WeightForm form, int batchTokens, boolean offload) {
-        return on(devices, form, batchTokens, offload).plan.problem() == null;
-    }
-
     /** What to do where the model does not fit on some devices: what would really help. */
     String remedy(List<Device> devices) {
         WeightForm form = form(request);
-        boolean offload = request.gpus().offload();
+        GpuOptions gpus = request.gpus();
         List<String> remedies = new ArrayList<>();
-        int tokens = largestBatch(devices, form, offload);
+        int tokens = largestBatch(devices, form);
         if (tokens > 0) {
             remedies.add("lower the batch tokens to %d (--batch_tokens)".formatted(tokens));
         }
-        int wanted = batchTokens(offload);
-        if (form == WeightForm.HALF && fits(devices, WeightForm.INT8, wanted, offload)) {
+        if (fits(devices, gpus.withLayersPerDevice(List.of()), form)) {
+            remedies.add("leave out --layers_per_device");
+        }
+        Set<Integer> ordinals = new HashSet<>();
+        List<Device> once = devices.stream().filter(d -> ordinals.add(d.ordinal())).toList();
+        if (fits(once, gpus, form)) {
+            remedies.add("list each device once");
+        }
+        if (fits(devices, gpus, WeightForm.INT8)) {
             remedies.add("use --precision int8");
         }
-        if (!offload && fits(devices, form, wanted, true)) {
+        if (fits(devices, gpus.withOffload(true), form)) {
             remedies.add("use --offload");
         }
-        remedies.add("use a larger GPU, or more of them");
+        remedies.add(
+                switch (gpus.layersPerDevice().size()) {
+                    case 0 -> "use a larger GPU, or more of them";
+                    case 1 -> "use a larger GPU";
+                    default -> "use larger GPUs"; // their number was given
+                });
         if (tokens <= 0) {
-            remedies.add("use --backend cpu");
+            remedies.add("use --backend cpu" + withoutWishes());
         }
         return String.join(", or ", remedies);
     }
 
+    private boolean fits(List<Device> devices, GpuOptions gpus, WeightForm form) {
+        return on(devices, gpus, form).plan.problem() == null;
+    }
+
+    /** What the CPU would refuse. */
+    private String withoutWishes() {
+        GpuOptions gpus = request.gpus();
+        List<String> wishes = new ArrayList<>();
+        if (!gpus.devices().isEmpty()) {
+            wishes.add("--devices");
+        }
+        if (!gpus.layersPerDevice().isEmpty()) {
+            wishes.add("--layers_per_device");
+        }
+        if (gpus.offload()) {
+            wishes.add("--offload");
+        }
+        if (request.precision() == Precision.INT8 || request.precision() == Precision.FLOAT16) {
+            wishes.add("--precision " + request.precision().name().toLowerCase(Locale.ROOT));
+        }
+        int last = wishes.size() - 1;
+        return switch (wishes.size()) {
+            case 0 -> "";
+            case 1 -> " without " + wishes.get(0);
+            default ->
+                    " without %s and %s"
+                            .formatted(
+                                    String.join(", ", wishes.subList(0, last)), wishes.get(last));
+        };
+    }
+
     /** The largest batch below the one wanted that fits; 0 if none does. */
-    private int largestBatch(List<Device> devices, WeightForm form, boolean offload) {
+    private int largestBatch(List<Device> devices, WeightForm form) {
+        GpuOptions gpus = request.gpus();
         int fitting = 0;
-        int above = (batchTokens(offload) + STEP - 1) / STEP; // which does not fit
+        int above = (batchTokens(gpus.offload()) + STEP - 1) / STEP; // which does not fit
         while (above - fitting > 1) {
             int middle = (fitting + above) >>> 1;
-            if (fits(devices, form, middle * STEP, offload)) {
+            if (on(devices, gpus, form, middle * STEP).plan.problem() == null) {
                 fitting = middle;
             } else {
                 above = middle;
