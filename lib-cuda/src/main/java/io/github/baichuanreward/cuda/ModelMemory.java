@@ -81,9 +81,10 @@ record ModelMemory(
                 + workspace;
     }
 
-    /** How many layers fit into so many bytes; below 0 if not even none does. */
+    /** How many layers fit into so many bytes; -1 if not even none does. */
     int fitting(long bytes, boolean isFirst, boolean isAlone) {
-        return (int) Math.min(layers, Math.floorDiv(bytes - fixed(isFirst, isAlone), layer));
+        long fitting = Math.floorDiv(bytes - fixed(isFirst, isAlone), layer);
+        return (int) Math.max(-1, Math.min(layers, fitting));
     }
 
     /** What goes where, of a whole model on one device. */

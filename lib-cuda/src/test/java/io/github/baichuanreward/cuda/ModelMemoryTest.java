@@ -56,7 +56,17 @@ class ModelMemoryTest {
                                 + 2 * memory.workspace());
         assertThat(memory.fitting(first, true, false)).isEqualTo(20);
         assertThat(memory.fitting(first - 1, true, false)).isEqualTo(19);
-        assertThat(memory.fitting(1 << 20, true, true)).isNegative();
+        assertThat(memory.fitting(1 << 20, true, true)).isEqualTo(-1);
+    }
+
+    /** Layers of a few bytes, in batches of which billions would be needed to make them fit. */
+    @Test
+    void howEverMuchIsMissingNothingFits() {
+        ModelMemory memory = new ModelMemory(4, 8, 0, 0, 8L << 32, 0, 0, 1 << 24);
+
+        assertThat(memory.fitting(0, true, true)).isEqualTo(-1);
+        assertThat(memory.fitting(-(20L << 30), true, true)).isEqualTo(-1);
+        assertThat(memory.fitting(8L << 40, true, true)).isEqualTo(4);
     }
 
     @Test
