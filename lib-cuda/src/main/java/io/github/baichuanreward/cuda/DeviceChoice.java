@@ -4,6 +4,7 @@ import io.github.baichuanreward.backend.BackendException;
 import io.github.baichuanreward.cuda.CudaDevice.Properties;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,6 +17,13 @@ import org.jspecify.annotations.Nullable;
 record DeviceChoice(List<Properties> devices, @Nullable String problem) {
 
     private static final int NO_DEVICE = 100;
+
+    /** Which devices CUDA shows, and numbers from 0; nvidia-smi does not heed it. */
+    private static final String VISIBLE = "CUDA_VISIBLE_DEVICES";
+
+    private static final String ORDER = "CUDA_DEVICE_ORDER";
+
+    private static final String AS_NVIDIA_SMI = "PCI_BUS_ID";
 
     /**
      * Looks.
@@ -30,7 +38,7 @@ record DeviceChoice(List<Properties> devices, @Nullable String problem) {
         }
         int code = CudaDevice.initialize();
         if (code != 0) {
-            return none(driverProblem(code));
+            return none(driverProblem(code, System.getenv()));
         }
         int count = CudaDevice.count();
         if (wanted.isEmpty()) {
@@ -39,11 +47,10 @@ record DeviceChoice(List<Properties> devices, @Nullable String problem) {
         List<Properties> asked = new ArrayList<>();
         for (int ordinal : wanted) {
             if (ordinal < 0 || ordinal >= count) {
-                return none(
-                        "there is no device %d, but %d, numbered from 0; see nvidia-smi"
-                                .formatted(ordinal, count));
+                return none(missing(ordinal, count, System.getenv()));
             }
-            DeviceChoice choice = usable(CudaDevice.properties(ordinal));
+            DeviceChoice choice =
+                    usable(CudaDevice.properties(ordinal), remedy(count, System.getenv()));
             if (choice.problem() != null) {
                 return choice;
             }
@@ -76,11 +83,16 @@ record DeviceChoice(List<Properties> devices, @Nullable String problem) {
         if (!usable.isEmpty()) {
             return new DeviceChoice(List.copyOf(usable), null);
         }
-        return none(problems.isEmpty() ? driverProblem(NO_DEVICE) : problems.get(0));
+        return none(
+                problems.isEmpty() ? driverProblem(NO_DEVICE, System.getenv()) : problems.get(0));
     }
 
     /** Whether a device can run the kernels. */
     static DeviceChoice usable(Properties device) {
+        return usable(device, "use a newer GPU, or --backend cpu");
+    }
+
+    private static DeviceChoice usable(Properties device, String remedy) {
         if (device.driver() < KernelImages.OLDEST_DRIVER) {
             return none(
                     ("the NVIDIA driver is of CUDA %d.%d; install driver 450 or newer, which is of"
@@ -92,22 +104,58 @@ record DeviceChoice(List<Properties> devices, @Nullable String problem) {
         }
         if (device.major() < KernelImages.OLDEST_MAJOR) {
             return none(
-                    ("%s has compute capability %d.%d, and the kernels need %d.0 (Ampere, 2020) or"
-                                    + " newer; use a newer GPU, or --backend cpu")
+                    "%s has compute capability %d.%d, and the kernels need %d.0 (Ampere, 2020) or newer; %s"
                             .formatted(
                                     device.label(),
                                     device.major(),
                                     device.minor(),
-                                    KernelImages.OLDEST_MAJOR));
+                                    KernelImages.OLDEST_MAJOR,
+                                    remedy));
         }
         return new DeviceChoice(List.of(device), null);
     }
 
-    private static String driverProblem(int code) {
-        return code == NO_DEVICE
-                ? "the NVIDIA driver finds no GPU; see nvidia-smi, and CUDA_VISIBLE_DEVICES"
-                : "driver: cuInit: %s; see nvidia-smi, and reboot after an update of the driver"
-                        .formatted(Cuda.errorName(code));
+    /** A number was asked for that none of so many devices has. */
+    static String missing(int ordinal, int count, Map<String, String> environment) {
+        String visible = visible(environment);
+        return "there is no device %d, but %d, numbered from 0; %s"
+                .formatted(ordinal, count, visible.isEmpty() ? "see nvidia-smi" : visible);
+    }
+
+    /** What to do where a device that was asked for is of no use: another may have been meant. */
+    static String remedy(int count, Map<String, String> environment) {
+        String remedy = "use a newer GPU, or --backend cpu without --devices";
+        if (count == 1) {
+            return remedy;
+        }
+        String visible = visible(environment);
+        if (!visible.isEmpty()) {
+            remedy += "; " + visible;
+        }
+        // CUDA's own order is the fastest first, and nvidia-smi's by place on the bus.
+        return AS_NVIDIA_SMI.equals(environment.get(ORDER))
+                ? remedy
+                : "%s; devices are numbered as nvidia-smi does if %s=%s is set"
+                        .formatted(remedy, ORDER, AS_NVIDIA_SMI);
+    }
+
+    static String driverProblem(int code, Map<String, String> environment) {
+        if (code != NO_DEVICE) {
+            return "driver: cuInit: %s; see nvidia-smi, and reboot after an update of the driver"
+                    .formatted(Cuda.errorName(code));
+        }
+        String visible = environment.get(VISIBLE);
+        return visible == null
+                ? "the NVIDIA driver finds no GPU; see nvidia-smi"
+                : "the NVIDIA driver finds no GPU; %s is \"%s\", and hides all others; see nvidia-smi"
+                        .formatted(VISIBLE, visible);
+    }
+
+    private static String visible(Map<String, String> environment) {
+        String visible = environment.get(VISIBLE);
+        return visible == null
+                ? ""
+                : "%s is \"%s\", and numbers count within it".formatted(VISIBLE, visible);
     }
 
     private static DeviceChoice none(String problem) {

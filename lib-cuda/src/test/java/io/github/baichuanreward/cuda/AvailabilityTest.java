@@ -145,9 +145,7 @@ class AvailabilityTest {
         List<String> lines = run(Map.of("FAKE_GPU_DEVICES", "0"));
 
         assertThat(lines.get(0))
-                .isEqualTo(
-                        "cuda ABSENT: the NVIDIA driver finds no GPU; see nvidia-smi, and"
-                                + " CUDA_VISIBLE_DEVICES");
+                .isEqualTo("cuda ABSENT: the NVIDIA driver finds no GPU; see nvidia-smi");
         assertThat(lines.get(4)).matches("scored .* on cpu: .*");
     }
 
@@ -165,6 +163,33 @@ class AvailabilityTest {
 
         assertThat(run(Map.of("FAKE_GPU_COMPUTE", "75")).get(0))
                 .startsWith("cuda ABSENT: device 0 (Fake GPU 7.5) has compute capability 7.5, and");
+    }
+
+    /** Asks for device 1. */
+    static final class SecondDevice {
+        private SecondDevice() {}
+
+        public static void main(String[] args) {
+            System.out.println(DeviceChoice.of(List.of(1)).problem());
+        }
+    }
+
+    @Test
+    void aNumberThatMayBeMeantOtherwise() throws Exception {
+        FakeGpu.require();
+
+        assertThat(run(SecondDevice.class, Map.of("CUDA_VISIBLE_DEVICES", "1")))
+                .containsExactly(
+                        "there is no device 1, but 1, numbered from 0; CUDA_VISIBLE_DEVICES is \"1\","
+                                + " and numbers count within it");
+        assertThat(
+                        run(
+                                SecondDevice.class,
+                                Map.of("FAKE_GPU_DEVICES", "2", "FAKE_GPU_COMPUTE", "75")))
+                .singleElement()
+                .asString()
+                .endsWith(
+                        "devices are numbered as nvidia-smi does if CUDA_DEVICE_ORDER=PCI_BUS_ID is set");
     }
 
     @Test
@@ -339,6 +364,7 @@ class AvailabilityTest {
         all.add("-Djava.io.tmpdir=" + directory.resolve("temporary"));
         ProcessBuilder builder =
                 JavaProcess.of(all, program, directory.resolve("model").toString());
+        builder.environment().keySet().removeIf(name -> name.startsWith("CUDA_"));
         builder.environment().putAll(environment);
         builder.redirectError(directory.resolve("errors").toFile());
         Process process = builder.start();

@@ -79,7 +79,7 @@ class CudaLimitsTest {
         try {
             assertRefused(
                     request(Precision.AUTO, List.of(3), 0),
-                    "there is no device 3, but 1, numbered from 0; see nvidia-smi");
+                    DeviceChoice.missing(3, 1, System.getenv()));
             CudaBackend.open(request(Precision.AUTO, List.of(), 0), GEMM).close();
             FakeGpu.failCall(10);
             assertThatThrownBy(() -> CudaBackend.open(request(Precision.AUTO, List.of(), 0), GEMM))
@@ -118,10 +118,10 @@ class CudaLimitsTest {
     void refusesDevicesThatAreNotThere() throws IOException {
         assertRefused(
                 request(Precision.AUTO, List.of(0, 1), 0),
-                "there is no device 1, but 1, numbered from 0; see nvidia-smi");
+                DeviceChoice.missing(1, 1, System.getenv()));
         assertRefused(
                 request(Precision.AUTO, List.of(3), 0),
-                "there is no device 3, but 1, numbered from 0; see nvidia-smi");
+                DeviceChoice.missing(3, 1, System.getenv()));
     }
 
     @Test
