@@ -66,7 +66,7 @@ class KilledRunTest {
         long step = Files.size(whole) / (kills + 1);
         int killed = 0;
         for (int kill = 1; kill <= kills; kill++) {
-            killAtSize(kill * step, input, output, options);
+            killAtSize(kill * step, output, args(input, output, options, "--resume"));
             if (Files.size(output) == Files.size(whole)) {
                 break; // this machine was too busy to look in time
             }
@@ -80,6 +80,61 @@ class KilledRunTest {
         assertThat(start(args(input, output, options, "--resume")).waitFor()).isZero();
         assertThat(Files.mismatch(output, whole)).isEqualTo(-1);
         assertThat(output.resolveSibling(output.getFileName() + ".resume")).doesNotExist();
+    }
+
+    /** In a heap that does not hold the pairs, either. */
+    @Test
+    void evaluatesTheSamePairsAfterSeveralKills() throws Exception {
+        Path data = folder.resolve("pairs.jsonl");
+        writePairs(data, 4_000);
+        assertThat(start(evaluation(data, "whole")).waitFor()).isZero();
+        Path whole = folder.resolve("whole/generated_predictions.jsonl");
+        Path lines = folder.resolve("killed/generated_predictions.jsonl");
+        int killed = 0;
+        for (int kill = 1; kill <= 3; kill++) {
+            killAtSize(Files.size(whole) * kill / 4, lines, evaluation(data, "killed", "--resume"));
+            if (Files.size(lines) == Files.size(whole)) {
+                break; // this machine was too busy to look in time
+            }
+            killed++;
+            assertThat(folder.resolve("killed/eval_results.json")).doesNotExist();
+            try (FileChannel written = FileChannel.open(lines, StandardOpenOption.WRITE)) {
+                written.truncate(written.size() - 7);
+            }
+        }
+        assertThat(killed).isPositive();
+        assertThat(start(evaluation(data, "killed", "--resume")).waitFor()).isZero();
+        assertThat(Files.mismatch(lines, whole)).isEqualTo(-1);
+        assertThat(withoutTimes("killed")).isEqualTo(withoutTimes("whole"));
+    }
+
+    private static void writePairs(Path file, int pairs) throws IOException {
+        Random random = new Random(4);
+        try (BufferedWriter out = Files.newBufferedWriter(file)) {
+            for (int n = 0; n < pairs; n++) {
+                out.write(
+                        "{\"prompt\": \"问 %d\", \"chosen\": \"%x\", \"rejected\": \"答 %x\", \"x\": \"%s\"}\n"
+                                .formatted(
+                                        n,
+                                        random.nextInt(),
+                                        random.nextInt(99),
+                                        "x".repeat(random.nextInt(20_000))));
+            }
+        }
+    }
+
+    private String[] evaluation(Path data, String name, String... more) {
+        List<String> args =
+                new ArrayList<>(List.of("eval", "--model", MODEL, "--dataset", data.toString()));
+        args.addAll(List.of("--output_dir", folder.resolve(name).toString()));
+        args.addAll(List.of("--batch_tokens", "1024", "--threads", "2"));
+        args.addAll(List.of(more));
+        return args.toArray(String[]::new);
+    }
+
+    private String withoutTimes(String name) throws IOException {
+        return Files.readString(folder.resolve(name).resolve("eval_results.json"))
+                .replaceAll("\"eval_(runtime|samples_per_second|steps_per_second)\": .*\n", "");
     }
 
     /** Rows of very different lengths, with line ends and quotes in them. */
@@ -98,9 +153,9 @@ class KilledRunTest {
         }
     }
 
-    private void killAtSize(long size, Path input, Path output, String... options)
+    private static void killAtSize(long size, Path output, String... args)
             throws IOException, InterruptedException {
-        Process process = start(args(input, output, options, "--resume"));
+        Process process = start(args);
         try {
             long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(MOST_SECONDS);
             while (process.isAlive() && (!Files.exists(output) || Files.size(output) < size)) {
