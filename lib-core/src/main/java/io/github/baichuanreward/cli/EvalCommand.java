@@ -146,26 +146,36 @@ final class EvalCommand implements Callable<Integer> {
             throw new UsageException(
                     "--model_name_or_path is missing: the directory of your reward model");
         }
+        ModelOptions.requireDirectory(directory);
         ComparisonDataset dataset = dataset();
-        EvaluationFiles files =
-                outputDirectory == null ? null : EvaluationFiles.in(outputDirectory, mimicry);
-        if (resume && files != null) {
-            String finished = files.finishedMetrics();
+        if (outputDirectory == null) {
+            print(evaluate(directory, dataset, null));
+            return 0;
+        }
+        try (EvaluationFiles files = EvaluationFiles.in(outputDirectory, mimicry)) {
+            files.requireOthers(dataset.files());
+            String finished =
+                    resume ? files.finishedMetrics(fingerprint(directory, dataset)) : null;
             if (finished != null) {
                 note("This evaluation is finished; there is nothing to do.");
-                print(finished);
-                return 0;
             }
+            print(finished == null ? evaluate(directory, dataset, files) : finished);
         }
+        return 0;
+    }
+
+    /** Returns what is to be printed. */
+    private String evaluate(
+            Path directory, ComparisonDataset dataset, @Nullable EvaluationFiles files)
+            throws IOException {
         LoadOptions options =
                 model.options()
                         .withScoring(text.scoring(LENGTH))
                         .withHalfValueHead(mimicry != Mimicry.NONE);
         try (RewardModel rewardModel = ModelOptions.load(directory, options)) {
             EvaluationReport report = evaluate(rewardModel, directory, dataset, files);
-            print(EvaluationJson.metrics(report.metrics()));
+            return EvaluationJson.metrics(report.metrics());
         }
-        return 0;
     }
 
     private ComparisonDataset dataset() throws IOException {
@@ -203,16 +213,13 @@ final class EvalCommand implements Callable<Integer> {
                     files.begin(dependencies, common.quiet() ? Streams.silent() : streams.err());
                 }
             }
-            try (EvaluationFiles open = files;
-                    Progress progress = progress(dataset, evaluation.pairs())) {
-                score(rewardModel, reader, evaluation, open, progress);
+            try (Progress progress = progress(dataset, evaluation.pairs())) {
+                score(rewardModel, reader, evaluation, files, progress);
             } catch (DatasetException e) {
-                throw files == null || evaluation.pairs() == 0
-                        ? e
-                        : new FailureException(
-                                e.getMessage()
-                                        + "\nWith --skip_bad_rows --resume this goes on behind it.",
-                                e);
+                if (files != null) {
+                    files.dataMayBeMended(evaluation);
+                }
+                throw badRow(e, files != null);
             }
             if (evaluation.pairs() == 0) {
                 throw new FailureException(
@@ -238,6 +245,21 @@ final class EvalCommand implements Callable<Integer> {
         }
     }
 
+    private static FailureException badRow(DatasetException e, boolean canGoOn) {
+        String message = String.valueOf(e.getMessage());
+        if (!e.canBeSkipped()) {
+            return new FailureException(message, e);
+        }
+        return new FailureException(
+                message.lines().findFirst().orElse("")
+                        + (canGoOn
+                                ? "\nMend this row or leave it out, and go on with --resume, or pass"
+                                        + " over such rows with --skip_bad_rows --resume."
+                                : "\nMend this row, leave it out, or pass over such rows with"
+                                        + " --skip_bad_rows."),
+                e);
+    }
+
     private void score(
             RewardModel rewardModel,
             ComparisonReader reader,
@@ -257,10 +279,14 @@ final class EvalCommand implements Callable<Integer> {
                     public void scored(Comparison comparison, ScoredComparison scored)
                             throws IOException {
                         if (files != null) {
-                            files.write(comparison, scored, evaluation.seconds());
+                            files.write(comparison, scored, evaluation);
                         }
                         progress.done(1);
-                        progress.note("accuracy %.4f".formatted(evaluation.accuracy().value()));
+                        progress.note(
+                                String.format(
+                                        Locale.ROOT,
+                                        "accuracy %.4f",
+                                        evaluation.accuracy().value()));
                     }
 
                     @Override
@@ -274,6 +300,17 @@ final class EvalCommand implements Callable<Integer> {
     /** All that the rewards and their order depend on. */
     private Map<String, String> dependencies(
             RewardModel rewardModel, Path directory, ComparisonDataset dataset) throws IOException {
+        Map<String, String> all = dependencies(directory, dataset);
+        all.put("backend", backendOf(rewardModel));
+        return all;
+    }
+
+    private String fingerprint(Path directory, ComparisonDataset dataset) throws IOException {
+        return RunRecord.fingerprint(dependencies(directory, dataset));
+    }
+
+    private Map<String, String> dependencies(Path directory, ComparisonDataset dataset)
+            throws IOException {
         Map<String, String> all = new LinkedHashMap<>();
         List<String> contents = new ArrayList<>();
         for (Path file : dataset.files()) {
@@ -286,14 +323,13 @@ final class EvalCommand implements Callable<Integer> {
         all.put("--max_samples", maxSamples == null ? "unlimited" : maxSamples.toString());
         all.put("--subset_column", String.valueOf(subsetColumn));
         all.put("--mimic", mimicry.toString());
-        all.put("backend", backendOf(rewardModel));
         all.put("version", Main.version());
         return all;
     }
 
     /** For people who read the report. */
     private Map<String, String> run(
-            RewardModel rewardModel, Path directory, ComparisonDataset dataset) {
+            RewardModel rewardModel, Path directory, ComparisonDataset dataset) throws IOException {
         Map<String, String> run = new LinkedHashMap<>();
         run.put("model", directory.toString());
         if (!model.adapters().isEmpty()) {
@@ -322,6 +358,7 @@ final class EvalCommand implements Callable<Integer> {
                             + " positions, by which the original's rewards depended on their batch");
         }
         run.put("version", Main.version());
+        run.put(EvaluationFiles.FINGERPRINT, fingerprint(directory, dataset));
         return run;
     }
 

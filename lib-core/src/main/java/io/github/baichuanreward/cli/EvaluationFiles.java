@@ -23,12 +23,15 @@ import java.io.InputStream;
 import java.io.PrintStream;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -41,14 +44,16 @@ import org.jspecify.annotations.Nullable;
  */
 final class EvaluationFiles implements Closeable {
 
-    /** What a run is to be told of that failed to write. */
     private static final String REMEDY =
-            "Make room, then run the same command with --resume to go on after the last pair.";
+            "Mend that, or make room if the disk is full; then run the same command with --resume.";
 
     private static final String START_AGAIN =
             "run without --resume to start again, which replaces it.";
 
     private static final String SECONDS = "seconds";
+
+    /** Of the run that the results come from, in what they say of it. */
+    static final String FINGERPRINT = "fingerprint";
 
     /** So often the time that was spent is noted. */
     private static final double SECONDS_BETWEEN_NOTES = 5;
@@ -61,39 +66,98 @@ final class EvaluationFiles implements Closeable {
 
     private final Path lines;
     private final RunRecord record;
+    private final Path lockFile;
+    private final FileChannel lock;
     private Map<String, String> run = Map.of();
     private double noted;
     private long kept;
     private @Nullable FileOutput out;
 
-    private EvaluationFiles(Path directory, Mimicry mimicry) {
+    private EvaluationFiles(Path directory, Mimicry mimicry) throws IOException {
         results = directory.resolve("eval_results.json");
         report = directory.resolve("report.html");
         predictions = directory.resolve("generated_predictions.jsonl");
         lines = mimicry == Mimicry.NONE ? predictions : directory.resolve("full_predictions.jsonl");
         record = RunRecord.of(lines);
+        for (Path file : List.of(results, report, predictions, lines)) {
+            if (Files.isDirectory(file)) {
+                throw new FailureException(
+                        file + ": is a directory; move it away, or name another --output_dir");
+            }
+        }
+        lockFile = directory.resolve("evaluation.lock");
+        lock = locked(directory, lockFile);
+    }
+
+    private static FileChannel locked(Path directory, Path file) throws IOException {
+        FileChannel channel =
+                FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.CREATE);
+        try {
+            if (channel.tryLock() != null) {
+                return channel;
+            }
+        } catch (OverlappingFileLockException e) {
+            // By this process; the same as by another.
+        }
+        channel.close();
+        throw new FailureException(
+                directory
+                        + ": another evaluation is writing there\nWait for it, or name another"
+                        + " --output_dir.");
     }
 
     /**
-     * The files in a folder, which is made if it is not there.
+     * The files in a folder, which is made if it is not there; nobody else gets them until they are
+     * closed.
      *
-     * @throws IOException if it cannot be made
+     * @throws FailureException if there is something else in their places, or somebody has them
+     * @throws IOException if the folder cannot be made
      */
     static EvaluationFiles in(Path directory, Mimicry mimicry) throws IOException {
-        Files.createDirectories(directory);
+        try {
+            Files.createDirectories(directory);
+        } catch (FileAlreadyExistsException e) {
+            throw new FailureException(
+                    directory + ": is no directory; name another --output_dir", e);
+        }
         return new EvaluationFiles(directory, mimicry);
+    }
+
+    /**
+     * Refuses to write over what is read.
+     *
+     * @throws FailureException if one of the files is among those that this writes
+     */
+    void requireOthers(List<Path> read) throws IOException {
+        for (Path file : read) {
+            for (Path written : List.of(results, report, predictions, lines)) {
+                if (Files.exists(written) && Files.isSameFile(file, written)) {
+                    throw new FailureException(
+                            file
+                                    + ": would be replaced by the results; name another"
+                                    + " --output_dir");
+                }
+            }
+        }
     }
 
     /**
      * What an evaluation printed that is finished; null if it is not.
      *
-     * @throws FailureException if the results there are not such
+     * @param fingerprint of all that it depended on
+     * @throws FailureException if the results there are another one's
      */
-    @Nullable String finishedMetrics() throws IOException {
+    @Nullable String finishedMetrics(String fingerprint) throws IOException {
         if (record.exists() || !Files.exists(results)) {
             return null;
         }
         JsonNode all = new ObjectMapper().readTree(results.toFile());
+        if (!fingerprint.equals(all.path("run").path(FINGERPRINT).asText())) {
+            throw new FailureException(
+                    ("%s: cannot go on: it is from a finished evaluation with other data, another model"
+                                    + " or other options%nName another --output_dir, or %s")
+                            .formatted(results, START_AGAIN));
+        }
         return EvaluationJson.metrics(
                 new TrainerMetrics(
                         number(all, "eval_accuracy"),
@@ -179,22 +243,26 @@ final class EvaluationFiles implements Closeable {
         try (InputStream in = new BufferedInputStream(Files.newInputStream(lines), 1 << 16)) {
             for (String line = line(in); line != null; line = line(in)) {
                 PredictionLine prediction = parsed(line);
-                Comparison comparison = null;
-                while (comparison == null) {
-                    if (!reader.hasNext()) {
-                        throw cannotGoOn("it has more pairs than there are comparisons");
-                    }
-                    Comparison next = reader.next();
-                    if (next.place().equals(prediction.place())) {
-                        comparison = next;
-                    } else {
-                        evaluation.skip(); // as it was then
-                    }
+                while (evaluation.comparisons() + 1 < prediction.number()) {
+                    next(reader);
+                    evaluation.skip(); // as it was then
+                }
+                Comparison comparison = next(reader);
+                if (evaluation.comparisons() + 1 != prediction.number()
+                        || !comparison.id().equals(prediction.id())) {
+                    throw cannotGoOn("it has pairs of other data, or of rows that have changed");
                 }
                 evaluation.add(comparison, prediction.scored());
                 kept += line.getBytes(StandardCharsets.UTF_8).length + 1;
             }
         }
+    }
+
+    private Comparison next(ComparisonReader reader) {
+        if (!reader.hasNext()) {
+            throw cannotGoOn("it has more pairs than there are comparisons");
+        }
+        return reader.next();
     }
 
     private PredictionLine parsed(String line) {
@@ -228,37 +296,74 @@ final class EvaluationFiles implements Closeable {
     /**
      * Writes the line of a pair.
      *
-     * @param seconds that scoring took so far
+     * @param evaluation which has counted it, as the last one
      */
-    void write(Comparison comparison, ScoredComparison scored, double seconds) throws IOException {
+    void write(Comparison comparison, ScoredComparison scored, PairwiseEvaluation evaluation)
+            throws IOException {
         if (out == null) {
             throw new IllegalStateException("not open");
         }
-        String line = new PredictionLine(comparison.place(), scored).text() + "\n";
-        out.write(line.getBytes(StandardCharsets.UTF_8));
-        if (seconds - noted > SECONDS_BETWEEN_NOTES && record.exists()) {
-            noted = seconds;
-            Map<String, String> now = new LinkedHashMap<>(run);
-            now.put(SECONDS, Double.toString(seconds));
-            record.write(now);
+        PredictionLine line =
+                new PredictionLine(
+                        evaluation.comparisons(), comparison.place(), comparison.id(), scored);
+        out.write((line.text() + "\n").getBytes(StandardCharsets.UTF_8));
+        if (evaluation.seconds() - noted > SECONDS_BETWEEN_NOTES) {
+            note(run, evaluation);
         }
     }
 
+    /**
+     * Lets the run go on with data that has changed: it came to a bad row. The pairs before that
+     * must be the same, which their lines show.
+     */
+    void dataMayBeMended(PairwiseEvaluation evaluation) throws IOException {
+        Map<String, String> mended = new LinkedHashMap<>(run);
+        mended.put(RunRecord.INPUT, RunRecord.MENDED);
+        note(mended, evaluation);
+    }
+
+    private void note(Map<String, String> run, PairwiseEvaluation evaluation) throws IOException {
+        if (record.exists()) {
+            noted = evaluation.seconds();
+            Map<String, String> now = new LinkedHashMap<>(run);
+            now.put(SECONDS, Double.toString(noted));
+            try {
+                record.write(now);
+            } catch (IOException e) {
+                throw failure(e);
+            }
+        }
+    }
+
+    private static IOException failure(IOException e) {
+        return new IOException(e.getMessage() + ": cannot be written\n" + REMEDY, e);
+    }
+
+    /** Closes the lines, and lets others have the folder. */
     @Override
     public void close() throws IOException {
-        if (out != null) {
-            out.close();
+        try {
+            if (out != null) {
+                out.close();
+            }
+            Files.deleteIfExists(lockFile);
+        } finally {
+            lock.close();
         }
     }
 
     /** Writes the results; this run is then finished. */
     void end(EvaluationReport found) throws IOException {
-        if (!lines.equals(predictions)) {
-            writeMimicked();
+        try {
+            if (!lines.equals(predictions)) {
+                writeMimicked();
+            }
+            HtmlReport.write(found, report);
+            EvaluationJson.write(found, results);
+            record.delete();
+        } catch (IOException e) {
+            throw failure(e);
         }
-        HtmlReport.write(found, report);
-        EvaluationJson.write(found, results);
-        record.delete();
     }
 
     /** As LLaMA-Efficient-Tuning wrote it: without an end of the last line. */

@@ -50,6 +50,8 @@ public final class Main implements Runnable {
 
     /** Runs the command that {@code args} name, and ends the process with its exit status. */
     public static void main(String[] args) {
+        // What is written is for other programs, too, and is compared when a run goes on.
+        Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT);
         System.exit(run(args, Streams.ofProcess()));
     }
 

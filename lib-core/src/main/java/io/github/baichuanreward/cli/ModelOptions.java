@@ -145,7 +145,12 @@ final class ModelOptions {
         return ModelInspection.of(requireDirectory(directory), options());
     }
 
-    private static Path requireDirectory(Path directory) {
+    /**
+     * Refuses what is no directory.
+     *
+     * @throws FailureException if it is none
+     */
+    static Path requireDirectory(Path directory) {
         if (!Files.isDirectory(directory)) {
             throw new FailureException(
                     directory

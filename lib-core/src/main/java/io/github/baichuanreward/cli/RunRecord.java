@@ -180,7 +180,14 @@ final class RunRecord {
                         .collect(Collectors.joining("\n"));
         MessageDigest digest = sha256();
         digest.update(listing.getBytes(StandardCharsets.UTF_8));
-        return "%d files with the mark %.12s".formatted(all.size(), hex(digest));
+        return all.size() + " files with the mark " + hex(digest).substring(0, 12);
+    }
+
+    /** Tells runs apart by all that their rewards depend on. */
+    static String fingerprint(Map<String, String> run) {
+        MessageDigest digest = sha256();
+        digest.update(run.toString().getBytes(StandardCharsets.UTF_8));
+        return hex(digest).substring(0, 16);
     }
 
     private static String hex(MessageDigest digest) {

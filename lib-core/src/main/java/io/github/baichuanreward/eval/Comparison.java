@@ -1,6 +1,10 @@
 package io.github.baichuanreward.eval;
 
 import io.github.baichuanreward.PromptAnswer;
+import java.nio.ByteBuffer;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -49,6 +53,39 @@ public record Comparison(
     /** The worse answer of the pair. */
     public String rejected() {
         return answers.get(1);
+    }
+
+    /**
+     * Sixteen hexadecimal digits that tell comparisons apart: the beginning of the SHA-256 of
+     * everything here but the place.
+     */
+    public String id() {
+        MessageDigest digest = sha256();
+        update(digest, prompt);
+        for (PromptAnswer.Turn turn : history) {
+            update(digest, turn.prompt());
+            update(digest, turn.answer());
+        }
+        digest.update((byte) history.size());
+        answers.forEach(answer -> update(digest, answer));
+        update(digest, String.valueOf(margin));
+        update(digest, String.valueOf(subset));
+        return HexFormat.of().formatHex(digest.digest(), 0, 8);
+    }
+
+    /** With its length, so that no two lists of texts are the same bytes. */
+    private static void update(MessageDigest digest, String text) {
+        ByteBuffer bytes = ByteBuffer.allocate(Integer.BYTES + Character.BYTES * text.length());
+        bytes.putInt(text.length()).asCharBuffer().put(text);
+        digest.update(bytes.array());
+    }
+
+    private static MessageDigest sha256() {
+        try {
+            return MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError("every Java has SHA-256", e);
+        }
     }
 
     /** Each answer with what it answers, the best first. */

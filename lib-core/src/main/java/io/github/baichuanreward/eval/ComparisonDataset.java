@@ -65,9 +65,9 @@ public final class ComparisonDataset {
     /**
      * The comparisons of a file. Nothing of it is read yet.
      *
-     * @throws DatasetException if its name ends in no known kind of file, it is a directory, it is
-     *     a table and jackson-dataformat-csv is not on the class path, or {@code dataset_info.json}
-     *     beside it cannot be used; says what to do
+     * @throws DatasetException if its name ends in no known kind of file, it is a directory or a
+     *     pipe, it is a table and jackson-dataformat-csv is not on the class path, or {@code
+     *     dataset_info.json} beside it cannot be used; says what to do
      * @throws IOException if there is no such file, or it cannot be read
      */
     public static ComparisonDataset of(Path file) throws IOException {
@@ -141,6 +141,10 @@ public final class ComparisonDataset {
         }
         if (!Files.exists(file)) {
             throw new NoSuchFileException(file.toString());
+        }
+        if (!Files.isRegularFile(file)) {
+            throw new DatasetException(
+                    file, "is no file, and is read more than once; save what it gives to a file");
         }
         try {
             RowFormat.of(file.toString()).requireLibrary();

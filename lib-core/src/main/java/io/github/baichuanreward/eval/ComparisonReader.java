@@ -47,6 +47,8 @@ public final class ComparisonReader implements Iterator<Comparison>, Closeable {
     private boolean ended;
     private boolean closed;
 
+    private long lastLine;
+    private long rowsOnLine;
     private long found;
     private long skipped;
     private final List<DatasetException> problems = new ArrayList<>();
@@ -125,6 +127,7 @@ public final class ComparisonReader implements Iterator<Comparison>, Closeable {
         if (parts.hasNext()) {
             ComparisonDataset.Part part = parts.next();
             open = new OpenPart(part, rows(part));
+            lastLine = 0;
         }
         return open;
     }
@@ -145,18 +148,29 @@ public final class ComparisonReader implements Iterator<Comparison>, Closeable {
                 texts.answers(),
                 Fields.margin(row),
                 subsetColumn == null ? null : Fields.subset(row, subsetColumn),
-                DatasetException.place(String.valueOf(part.file().getFileName()), row.line()));
+                DatasetException.place(
+                        String.valueOf(part.file().getFileName()),
+                        row.line(),
+                        rowOnLine(row.line())));
+    }
+
+    /** Which row of its line it is, from 1: whole files may stand on one. */
+    private long rowOnLine(long line) {
+        rowsOnLine = line == lastLine ? rowsOnLine + 1 : 1;
+        lastLine = line;
+        return rowsOnLine;
     }
 
     private void skip(OpenPart from, RowException e) {
         boolean goesOn = from.rows.goesOn();
+        long row = rowOnLine(e.line());
         DatasetException problem =
                 new DatasetException(
                         from.part.file(),
                         e.line(),
-                        e.reason(),
+                        (row == 1 ? "" : "row " + row + ": ") + e.reason(),
                         goesOn
-                                ? "Mend this row, leave it out, or let bad rows be skipped."
+                                ? DatasetException.MEND_ROW
                                 : "Mend the file: the rows behind this place cannot be told apart.",
                         e);
         if (!goesOn || !options.skipBadRows()) {

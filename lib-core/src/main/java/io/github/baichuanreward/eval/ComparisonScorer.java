@@ -155,7 +155,15 @@ final class ComparisonScorer {
                 scores.add(rounded(score.join()));
             }
         } catch (CompletionException e) {
-            skip(comparison, scores.size(), itemProblem(e));
+            ItemException problem = itemProblem(e);
+            skip(comparison, scores.size(), problem.reason(), problem);
+            return;
+        } catch (IllegalArgumentException e) {
+            skip(
+                    comparison,
+                    scores.size(),
+                    String.valueOf(e.getMessage()),
+                    e); // not of half precision
             return;
         }
         listener.scored(
@@ -183,10 +191,11 @@ final class ComparisonScorer {
         throw e;
     }
 
-    private void skip(Comparison comparison, int answer, ItemException problem) throws IOException {
-        String reason = "answer %d: %s".formatted(answer + 1, problem.reason());
+    private void skip(Comparison comparison, int answer, String problem, Throwable cause)
+            throws IOException {
+        String reason = "answer " + (answer + 1) + ": " + problem;
         if (!skipsBad) {
-            throw DatasetException.at(comparison, reason, problem);
+            throw DatasetException.at(comparison, reason, cause);
         }
         listener.skipped(comparison, reason);
     }

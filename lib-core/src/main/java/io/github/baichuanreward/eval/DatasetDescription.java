@@ -70,10 +70,17 @@ record DatasetDescription(List<Path> files, Layout layout, @Nullable String sha1
         if (file == null) {
             throw bad(info, name, withoutFile(json));
         }
+        Path data = info.resolveSibling(file);
+        if (data.toAbsolutePath()
+                .normalize()
+                .equals(info.toAbsolutePath().normalize().getParent())) {
+            throw bad(
+                    info,
+                    name,
+                    "names the whole folder as its \"file_name\"; name the file that holds its rows");
+        }
         return new DatasetDescription(
-                files(info.resolveSibling(file)),
-                layout(info, name, json),
-                json.path("file_sha1").textValue());
+                files(data), layout(info, name, json), json.path("file_sha1").textValue());
     }
 
     private static String withoutFile(JsonNode json) {
@@ -103,6 +110,9 @@ record DatasetDescription(List<Path> files, Layout layout, @Nullable String sha1
 
     private static Layout layout(Path info, String name, JsonNode json) {
         JsonNode columns = json.path("columns");
+        if (!columns.isObject() && !columns.isMissingNode()) {
+            throw bad(info, name, "has \"columns\" that are no object of names; mend it");
+        }
         for (String column : BEYOND_TEXT) {
             if (columns.has(column)) {
                 throw bad(

@@ -14,9 +14,13 @@ public class DatasetException extends IllegalArgumentException {
 
     private static final long serialVersionUID = 1L;
 
+    /** What to do about a row behind which reading can go on. */
+    static final String MEND_ROW = "Mend this row, leave it out, or let bad rows be skipped.";
+
     private final String file;
     private final long line;
     private final String reason;
+    private final boolean canBeSkipped;
 
     DatasetException(Path file, String reason) {
         this(file, 0, reason, "", null);
@@ -33,16 +37,12 @@ public class DatasetException extends IllegalArgumentException {
         this.file = file;
         this.line = line;
         this.reason = reason;
+        this.canBeSkipped = remedy.equals(MEND_ROW);
     }
 
     /** A comparison cannot be scored. */
     static DatasetException at(Comparison comparison, String reason, Throwable cause) {
-        return new DatasetException(
-                comparison.place(),
-                0,
-                reason,
-                "Mend this row, leave it out, or let bad rows be skipped.",
-                cause);
+        return new DatasetException(comparison.place(), 0, reason, MEND_ROW, cause);
     }
 
     /** The file, as it was named; of a comparison that cannot be scored its place. */
@@ -60,7 +60,18 @@ public class DatasetException extends IllegalArgumentException {
         return reason;
     }
 
+    /** Whether it is a row that {@link DatasetOptions#skipBadRows} would pass over. */
+    public boolean canBeSkipped() {
+        return canBeSkipped;
+    }
+
     static String place(String file, long line) {
-        return line == 0 ? file : file + ", line " + line;
+        return place(file, line, 1);
+    }
+
+    static String place(String file, long line, long rowOnLine) {
+        return file
+                + (line == 0 ? "" : ", line " + line)
+                + (rowOnLine == 1 ? "" : ", row " + rowOnLine);
     }
 }

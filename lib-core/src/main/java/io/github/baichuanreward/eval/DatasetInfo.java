@@ -75,7 +75,7 @@ final class DatasetInfo {
         String name = String.valueOf(data.getFileName());
         List<String> names = new ArrayList<>();
         for (Map.Entry<String, JsonNode> dataset : info.datasets.properties()) {
-            if (name.equals(dataset.getValue().path("file_name").textValue())
+            if (isSame(directory, dataset.getValue().path("file_name").textValue(), data)
                     && info.isRanked(dataset.getValue())) {
                 names.add(dataset.getKey());
             }
@@ -92,6 +92,11 @@ final class DatasetInfo {
         DatasetDescription description = info.named(names.get(0));
         description.checkSha1(data);
         return description;
+    }
+
+    private static boolean isSame(Path directory, @Nullable String named, Path data) {
+        return named != null
+                && directory.resolve(named).normalize().equals(data.toAbsolutePath().normalize());
     }
 
     /**

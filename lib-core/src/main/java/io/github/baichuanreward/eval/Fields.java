@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.github.baichuanreward.rows.JsonRow;
 import io.github.baichuanreward.rows.Row;
 import io.github.baichuanreward.rows.RowException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -114,7 +115,11 @@ final class Fields {
                     "%s must be a string or a number, but is %s"
                             .formatted(JsonRow.quote(name), JsonRow.kind(json)));
         }
-        return row.string(name);
+        String subset = row.string(name);
+        if (!StandardCharsets.UTF_8.newEncoder().canEncode(subset)) {
+            throw bad(row, JsonRow.quote(name) + " holds half a character; mend the text");
+        }
+        return subset;
     }
 
     static RowException bad(Row row, String reason) {

@@ -1,6 +1,10 @@
 package io.github.baichuanreward.eval;
 
+import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /** Accuracy by length and by subset. */
 final class GroupSections {
@@ -8,6 +12,9 @@ final class GroupSections {
     private static final String LEGEND =
             "The line is the accuracy over all pairs; a point is filled where its 95 %"
                     + " interval leaves that out";
+
+    /** More are a mistake, or too long a page. */
+    static final int MOST_SUBSETS = 200;
 
     private final Markup page;
     private final EvaluationNumbers numbers;
@@ -55,9 +62,27 @@ final class GroupSections {
             page.element("p", "No comparison names a subset.", "class", "nothing");
         } else {
             page.element("p", LEGEND + chance(subsets.size()));
-            groups("Accuracy by subset", "subset", subsets);
+            groups("Accuracy by subset", "subset", largest(subsets));
+            if (subsets.size() > MOST_SUBSETS) {
+                page.element(
+                        "p",
+                        "The %d largest of %d subsets; eval_results.json has all."
+                                .formatted(MOST_SUBSETS, subsets.size()),
+                        "class",
+                        "nothing");
+            }
         }
         page.close().newline();
+    }
+
+    /** The ones with the most pairs, in the order of their names. */
+    private static List<Group> largest(List<Group> subsets) {
+        Set<Group> largest =
+                subsets.stream()
+                        .sorted(Comparator.comparingLong(group -> -group.accuracy().of()))
+                        .limit(MOST_SUBSETS)
+                        .collect(Collectors.toCollection(HashSet::new));
+        return subsets.stream().filter(largest::contains).toList();
     }
 
     /** Many intervals miss now and then without a reason. */

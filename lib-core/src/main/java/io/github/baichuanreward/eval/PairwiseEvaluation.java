@@ -2,12 +2,15 @@ package io.github.baichuanreward.eval;
 
 import io.github.baichuanreward.RewardModel;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.PriorityQueue;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,8 +28,9 @@ import org.jspecify.annotations.Nullable;
  * for {@link EvaluationNumbers#ranking}. Load the model with limits of length (512 and 512 were
  * LLaMA-Efficient-Tuning's), or an answer that is too long for it is a bad one.
  *
- * <p>Holds 8 bytes for each pair, and the texts of the pairs that are most wrong, whatever the size
- * of the dataset. For one thread at a time; the model may be used by others meanwhile.
+ * <p>Holds 8 bytes for each pair (12 where it mimics), some 600 for each subset, and the texts of
+ * the pairs that are most wrong, whatever the size of the dataset. For one thread at a time; the
+ * model may be used by others meanwhile.
  */
 public final class PairwiseEvaluation {
 
@@ -69,7 +73,12 @@ public final class PairwiseEvaluation {
                 throw new DatasetException(
                         dataset.files().get(0), "there is no comparison to evaluate");
             }
-            return evaluation.report(Map.of("model", model.backend()), reader.skipped());
+            Map<String, String> run = new LinkedHashMap<>();
+            run.put(
+                    "data",
+                    dataset.files().stream().map(Path::toString).collect(Collectors.joining(", ")));
+            run.put("backend", model.backend());
+            return evaluation.report(run, reader.skipped());
         }
     }
 
@@ -156,7 +165,12 @@ public final class PairwiseEvaluation {
         return pairs;
     }
 
-    /** How many of them are right so far. */
+    /** Comparisons so far, those that could not be scored included. */
+    public long comparisons() {
+        return pairs + skipped;
+    }
+
+    /** How many of the pairs are right so far. */
     public Proportion accuracy() {
         return new Proportion(right, pairs);
     }

@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>{@code
  * {"chosen": 2.0625, "rejected": -0.5, "others": [0.25], "tokens": [31, 20, 25], "cut": [1],
- *  "margin": 1.0, "subset": "halluqa", "row": "comparisons.json, line 7"}
+ *  "margin": 1.0, "subset": "halluqa", "number": 4, "row": "comparisons.json, line 7",
+ *  "id": "9f86d081884c7d65"}
  * }</pre>
  *
  * <p>Rewards have the shortest digits that give the same float. {@code tokens} are the lengths of
@@ -27,10 +28,12 @@ import org.jspecify.annotations.Nullable;
  * {@code cut}, which lists the answers that were cut or whose prompt was, from 0, where there are
  * such, {@code margin} and {@code subset} where the comparison has them.
  *
+ * @param number of the comparison among all of the data, from 1; those left out have one, too
  * @param place of the comparison
+ * @param id of the comparison
  * @param scored what the model made of it
  */
-public record PredictionLine(String place, ScoredComparison scored) {
+public record PredictionLine(long number, String place, String id, ScoredComparison scored) {
 
     private static final ObjectMapper JSON =
             JsonMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
@@ -64,7 +67,9 @@ public record PredictionLine(String place, ScoredComparison scored) {
         if (scored.subset() != null) {
             line.append(", \"subset\": ").append(JsonRow.quote(scored.subset()));
         }
-        return line.append(", \"row\": ").append(JsonRow.quote(place)).append('}').toString();
+        line.append(", \"number\": ").append(number);
+        line.append(", \"row\": ").append(JsonRow.quote(place));
+        return line.append(", \"id\": ").append(JsonRow.quote(id)).append('}').toString();
     }
 
     /**
@@ -90,7 +95,9 @@ public record PredictionLine(String place, ScoredComparison scored) {
             }
             JsonNode subset = line.get("subset");
             return new PredictionLine(
+                    number(line.required("number")).longValue(),
                     line.required("row").asText(),
+                    line.required("id").asText(),
                     new ScoredComparison(
                             scores,
                             margin(line.get("margin")),

@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.baichuanreward.JavaProcess;
 import io.github.baichuanreward.TestData;
+import io.github.baichuanreward.eval.Mimicry;
 import io.github.baichuanreward.eval.PredictionLine;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -19,6 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Evaluations from the files to the files. Long, because they go through everything that may be
@@ -221,7 +224,10 @@ class EvalCommandTest {
         Path data = write("d.jsonl", ROWS + "{\"prompt\": \"e\"}\n{broken\n" + ROWS);
         CommandLineRun ended = eval(data, "--output_dir", out());
         assertThat(ended.status()).isEqualTo(1);
-        assertThat(ended.err()).contains("d.jsonl, line 5: ").contains("--skip_bad_rows --resume");
+        assertThat(ended.err())
+                .contains("d.jsonl, line 5: ")
+                .endsWith("--skip_bad_rows --resume.\n");
+        assertThat(ended.err()).hasLineCount(2);
         assertThat(folder.resolve("out/eval_results.json")).doesNotExist();
         assertThat(lines()).hasSize(4);
 
@@ -243,9 +249,17 @@ class EvalCommandTest {
 
     // Going on
 
-    @Test
-    void findsTheSameWhereverItWasInterrupted() throws IOException {
-        Path data = write("d.jsonl", ROWS + "{\"prompt\": \"\"}\n" + ROWS);
+    /** Among bad rows, and comparisons that cannot be scored; also where all is on one line. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void findsTheSameWhereverItWasInterrupted(boolean onOneLine) throws IOException {
+        String half =
+                "{\"prompt\": \"h\", \"chosen\": \"\\ud800\", \"rejected\": \"x\", \"kind\": \"x\"}\n";
+        String rows = ROWS + half + "{\"prompt\": \"\"}\n" + half + ROWS;
+        Path data =
+                onOneLine
+                        ? write("d.json", "[" + String.join(",", rows.lines().toList()) + "]")
+                        : write("d.jsonl", rows);
         String[] options = {"--output_dir", out(), "--skip_bad_rows", "--subset_column", "kind"};
         eval(data, options);
         byte[] whole = Files.readAllBytes(predictions());
@@ -276,22 +290,111 @@ class EvalCommandTest {
     void hasNothingToDoWhenAllIsDone() throws IOException {
         Path data = write("d.jsonl", ROWS);
         CommandLineRun first = eval(data, "--output_dir", out());
-        CommandLineRun again =
-                CommandLineRun.of(
-                        "eval",
-                        "--model",
-                        "/no/model/is/needed",
-                        "--dataset",
-                        data.toString(),
-                        "--output_dir",
-                        out(),
-                        "--resume");
-        assertThat(again)
+        assertThat(eval(data, "--output_dir", out(), "--resume"))
                 .isEqualTo(
                         new CommandLineRun(
                                 0,
                                 first.out(),
                                 "This evaluation is finished; there is nothing to do.\n"));
+    }
+
+    /** What is there would be taken for what was asked for. */
+    @Test
+    void doesNotGiveTheResultsOfAnotherEvaluation() throws IOException {
+        Path data = write("d.jsonl", ROWS);
+        eval(data, "--output_dir", out());
+        CommandLineRun fewer = eval(data, "--output_dir", out(), "--resume", "--max_samples", "2");
+        assertThat(fewer.status()).isEqualTo(1);
+        assertThat(fewer.out()).isEmpty();
+        assertThat(fewer.err())
+                .contains("cannot go on: it is from a finished evaluation with other data");
+        write("d.jsonl", ROWS + ROWS);
+        assertThat(eval(data, "--output_dir", out(), "--resume").status()).isEqualTo(1);
+        Files.writeString(folder.resolve("out/eval_results.json"), "{\"eval_accuracy\": 0.5}");
+        assertThat(eval(data, "--output_dir", out(), "--resume").status()).isEqualTo(1);
+    }
+
+    @Test
+    void goesOnWhenABadRowHasBeenMended() throws IOException {
+        Path data = write("d.jsonl", ROWS + "{\"prompt\": \"e\"}\n");
+        eval(data, "--output_dir", out());
+        write("d.jsonl", ROWS.replace("two", "too") + ROWS);
+        assertThat(eval(data, "--output_dir", out(), "--resume").err())
+                .contains("cannot go on: it has pairs of other data");
+        write("d.jsonl", ROWS + ROWS);
+        CommandLineRun mended = eval(data, "--output_dir", out(), "--resume");
+        assertThat(mended.status()).as(mended.err()).isZero();
+        assertThat(lines()).hasSize(8);
+    }
+
+    /** The description of a file decides which answer is the better one. */
+    @Test
+    void refusesToGoOnWithAnswersTheOtherWayRound() throws IOException {
+        Path data = write("d.jsonl", ROWS.lines().limit(2).toList().get(0) + "\n");
+        String info =
+                "{\"d\": {\"file_name\": \"./d.jsonl\", \"ranking\": true, \"columns\": {\"prompt\":"
+                        + " \"prompt\", \"chosen\": \"%s\", \"rejected\": \"%s\"}}}";
+        write("dataset_info.json", info.formatted("chosen", "rejected"));
+        interrupted(data, "--output_dir", out());
+        write("dataset_info.json", info.formatted("rejected", "chosen"));
+        assertThat(eval(data, "--output_dir", out(), "--resume").err())
+                .contains("cannot go on: it has pairs of other data");
+    }
+
+    // What is in the way
+
+    @Test
+    void refusesAFolderThatAnotherEvaluationWritesTo() throws IOException {
+        Path data = write("d.jsonl", ROWS);
+        try (EvaluationFiles other = EvaluationFiles.in(Path.of(out()), Mimicry.NONE)) {
+            assertThat(other.finishedMetrics("")).isNull();
+            CommandLineRun run = eval(data, "--output_dir", out());
+            assertThat(run.status()).isEqualTo(1);
+            assertThat(run.err()).contains("another evaluation is writing there");
+        }
+        assertThat(eval(data, "--output_dir", out()).status()).isZero();
+    }
+
+    @Test
+    void neverReplacesWhatItReads() throws IOException {
+        Files.createDirectories(Path.of(out()));
+        Path data = write("out/generated_predictions.jsonl", ROWS);
+        CommandLineRun run = eval(data, "--output_dir", out());
+        assertThat(run.status()).isEqualTo(1);
+        assertThat(run.err()).contains("would be replaced by the results");
+        assertThat(data).content().isEqualTo(ROWS);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"out,is no directory", "out/report.html/x,report.html: is a directory"})
+    void saysWhatStandsInTheWay(String name, String said) throws IOException {
+        Path inTheWay = folder.resolve(name);
+        Files.createDirectories(inTheWay.getParent());
+        Files.createFile(inTheWay);
+        CommandLineRun run = eval(write("d.jsonl", ROWS), "--output_dir", out());
+        assertThat(run.status()).isEqualTo(1);
+        assertThat(run.err()).contains(said).contains("name another --output_dir").hasLineCount(1);
+    }
+
+    @Test
+    void writesTheSameDigitsInEveryLanguage() throws Exception {
+        Path errors = folder.resolve("errors");
+        Process process =
+                JavaProcess.of(
+                                List.of("-Duser.language=ar", "-Duser.country=EG"),
+                                Main.class,
+                                "eval",
+                                "--model",
+                                MODEL,
+                                "--dataset",
+                                write("d.jsonl", ROWS).toString(),
+                                "--output_dir",
+                                out())
+                        .redirectError(errors.toFile())
+                        .start();
+        assertThat(process.waitFor()).isZero();
+        assertThat(errors).content().matches("(?s)\\p{ASCII}*4 pairs in \\p{ASCII}*");
+        assertThat(results().path("run").path("backend").asText()).matches("\\p{ASCII}*");
     }
 
     @ParameterizedTest

@@ -285,7 +285,7 @@ class ComparisonDatasetTest {
                     .contains(
                             "5 \"chosen\" is empty; an answer needs text",
                             "6 a row is an object, {...}, but this is an integer",
-                            "1 \"chosen\" is empty; an answer needs text",
+                            "1 row 2: \"chosen\" is empty; an answer needs text",
                             "2 2 cells, but the first row names 3 columns: \"prompt\", \"chosen\","
                                     + " \"rejected\"",
                             "5 \"rejected\" is empty; an answer needs text");
@@ -483,5 +483,81 @@ class ComparisonDatasetTest {
                         + fields
                         + "}\n")
                 .formatted((Object[]) more);
+    }
+
+    @Test
+    void tellsRowsOfOneLineApart(@TempDir Path folder) throws IOException {
+        String row = "{\"prompt\": \"a\", \"chosen\": \"b\", \"rejected\": \"c\"}";
+        Path file =
+                Files.writeString(
+                        folder.resolve("d.json"), "[" + row + ", " + row + ",\n" + row + "]");
+        try (ComparisonReader reader = ComparisonDataset.of(file).open(DEFAULTS)) {
+            assertThat(reader.next().place()).isEqualTo("d.json, line 1");
+            Comparison second = reader.next();
+            assertThat(second.place()).isEqualTo("d.json, line 1, row 2");
+            Comparison third = reader.next();
+            assertThat(third.place()).isEqualTo("d.json, line 2");
+            assertThat(third.id()).isEqualTo(second.id()).hasSize(16);
+        }
+    }
+
+    @Test
+    void theIdOfAComparisonDependsOnEverythingButItsPlace() {
+        List<Turn> turn = List.of(new Turn("a", "b"));
+        Comparison one = new Comparison("p", turn, List.of("c", "d"), 0.5, "s", "here");
+        assertThat(new Comparison("p", turn, List.of("c", "d"), 0.5, "s", "there").id())
+                .isEqualTo(one.id());
+        assertThat(
+                        List.of(
+                                new Comparison("q", turn, List.of("c", "d"), 0.5, "s", "here"),
+                                new Comparison("p", List.of(), List.of("c", "d"), 0.5, "s", "here"),
+                                new Comparison("p", turn, List.of("d", "c"), 0.5, "s", "here"),
+                                new Comparison("p", turn, List.of("c", "d", "e"), 0.5, "s", "here"),
+                                new Comparison("p", turn, List.of("c", "d"), null, "s", "here"),
+                                new Comparison("p", turn, List.of("c", "d"), 0.5, null, "here"),
+                                new Comparison(
+                                        "pa", List.of(), List.of("b", "c", "d"), 0.5, "s", "here"),
+                                new Comparison("p", turn, List.of("c", "\ud800"), 0.5, "s", "here"),
+                                new Comparison(
+                                        "p", turn, List.of("c", "\ud801"), 0.5, "s", "here")))
+                .extracting(Comparison::id)
+                .doesNotHaveDuplicates()
+                .doesNotContain(one.id());
+    }
+
+    @Test
+    void refusesWhatCanBeReadOnlyOnce(@TempDir Path folder) throws IOException {
+        Path link = Files.createSymbolicLink(folder.resolve("d.jsonl"), Path.of("/dev/null"));
+        assertThatThrownBy(() -> ComparisonDataset.of(link))
+                .isInstanceOf(DatasetException.class)
+                .hasMessageContaining("is no file, and is read more than once");
+    }
+
+    @Test
+    void refusesASubsetThatNoFileCouldName(@TempDir Path folder) throws IOException {
+        Path file =
+                Files.writeString(
+                        folder.resolve("d.jsonl"),
+                        "{\"prompt\": \"a\", \"chosen\": \"b\", \"rejected\": \"c\", \"s\": \"\\ud800\"}");
+        try (ComparisonReader reader =
+                ComparisonDataset.of(file).open(DEFAULTS.withSubsetColumn("s"))) {
+            assertThatThrownBy(reader::next)
+                    .isInstanceOf(DatasetException.class)
+                    .hasMessageContaining("\"s\" holds half a character");
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "'\"file_name\": \".\"',names the whole folder",
+        "'\"file_name\": \"\"',names the whole folder",
+        "'\"file_name\": \"d.jsonl\", \"columns\": \"abc\"',no object of names",
+    })
+    void refusesADescriptionThatSaysNothing(String entry, String said, @TempDir Path folder)
+            throws IOException {
+        Files.writeString(folder.resolve("dataset_info.json"), "{\"x\": {" + entry + "}}");
+        assertThatThrownBy(() -> ComparisonDataset.named(folder, "x"))
+                .isInstanceOf(DatasetException.class)
+                .hasMessageContaining(said);
     }
 }

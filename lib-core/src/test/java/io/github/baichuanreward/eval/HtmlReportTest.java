@@ -187,4 +187,19 @@ class HtmlReportTest {
                 .isEqualTo(HtmlReport.html(REPORT))
                 .contains("安全", "<meta charset=\"utf-8\"/>");
     }
+
+    /** As where somebody took a column of ids for one of subsets. */
+    @Test
+    void showsTheLargestOfVeryManySubsets() throws Exception {
+        EvaluationReport many = DemoReport.of(4000, 700);
+        List<Group> subsets = many.numbers().groups().subsets();
+        assertThat(subsets).hasSizeGreaterThan(GroupSections.MOST_SUBSETS);
+        ReportPage page = ReportPage.of(many);
+        assertThat(page.all("//section[@id='subsets']//tbody/tr"))
+                .hasSize(GroupSections.MOST_SUBSETS);
+        assertThat(page.texts("//section[@id='subsets']/p[@class='nothing']"))
+                .containsExactly(
+                        "The 200 largest of %d subsets; eval_results.json has all."
+                                .formatted(subsets.size()));
+    }
 }

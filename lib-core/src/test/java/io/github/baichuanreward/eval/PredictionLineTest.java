@@ -18,22 +18,26 @@ class PredictionLineTest {
     void saysOnlyWhatThereIsToSay() {
         PredictionLine pair =
                 new PredictionLine(
+                        12,
                         "a.json, line 3",
+                        "9f86",
                         new ScoredComparison(
                                 List.of(new Score(0.1f, 7, false), new Score(-2, 9, false)),
                                 null,
                                 null));
         assertThat(pair.text())
                 .isEqualTo(
-                        "{\"chosen\": 0.1, \"rejected\": -2.0, \"tokens\": [7, 9], \"row\":"
-                                + " \"a.json, line 3\"}");
+                        "{\"chosen\": 0.1, \"rejected\": -2.0, \"tokens\": [7, 9], \"number\": 12,"
+                                + " \"row\": \"a.json, line 3\", \"id\": \"9f86\"}");
     }
 
     @Test
     void saysEverythingOfAComparisonThatHasAll() {
         PredictionLine all =
                 new PredictionLine(
+                        1,
                         "\"a\".json, line 3",
+                        "00",
                         new ScoredComparison(
                                 List.of(
                                         new Score(3.0517578e-5f, 7, true),
@@ -45,7 +49,7 @@ class PredictionLineTest {
                 .isEqualTo(
                         "{\"chosen\": 3.0517578E-5, \"rejected\": 65504.0, \"others\": [-0.0],"
                                 + " \"tokens\": [7, 9, 10], \"cut\": [0, 2], \"margin\": 0.25, \"subset\":"
-                                + " \"子集\", \"row\": \"\\\"a\\\".json, line 3\"}");
+                                + " \"子集\", \"number\": 1, \"row\": \"\\\"a\\\".json, line 3\", \"id\": \"00\"}");
         assertThat(PredictionLine.parse(all.text())).isEqualTo(all);
     }
 
@@ -64,7 +68,9 @@ class PredictionLineTest {
             }
             PredictionLine line =
                     new PredictionLine(
+                            n,
                             "line " + n,
+                            Integer.toHexString(n),
                             new ScoredComparison(
                                     scores,
                                     random.nextBoolean() ? random.nextGaussian() : null,
@@ -82,8 +88,8 @@ class PredictionLineTest {
                 "{}",
                 "[1, 2]",
                 "{\"accept\": 1.23, \"reject\": -0.45}",
-                "{\"chosen\": 1.0, \"rejected\": 0.0, \"tokens\": [1], \"row\": \"x\"}",
-                "{\"chosen\": \"1\", \"rejected\": 0.0, \"tokens\": [1, 2], \"row\": \"x\"}",
+                "{\"chosen\": 1.0, \"rejected\": 0.0, \"tokens\": [1], \"number\": 1, \"row\": \"x\", \"id\": \"0\"}",
+                "{\"chosen\": \"1\", \"rejected\": 0.0, \"tokens\": [1, 2], \"number\": 1, \"row\": \"x\", \"id\": \"0\"}",
                 "{\"chosen\": 1.0, \"rejected\": 0.0, \"tokens\": [1, 2]}",
             })
     void refusesWhatIsNoSuchLine(String text) {
