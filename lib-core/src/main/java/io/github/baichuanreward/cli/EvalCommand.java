@@ -17,12 +17,10 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
@@ -147,34 +145,39 @@ final class EvalCommand implements Callable<Integer> {
                     "--model_name_or_path is missing: the directory of your reward model");
         }
         ModelOptions.requireDirectory(directory);
-        ComparisonDataset dataset = dataset();
+        EvaluationRun run = run(directory);
         if (outputDirectory == null) {
-            print(evaluate(directory, dataset, null));
+            print(evaluate(run, null));
             return 0;
         }
         try (EvaluationFiles files = EvaluationFiles.in(outputDirectory, mimicry)) {
-            files.requireOthers(dataset.files());
-            String finished =
-                    resume ? files.finishedMetrics(fingerprint(directory, dataset)) : null;
+            files.requireOthers(run.dataset().files());
+            String finished = resume ? files.finishedMetrics(run.fingerprint()) : null;
             if (finished != null) {
                 note("This evaluation is finished; there is nothing to do.");
             }
-            print(finished == null ? evaluate(directory, dataset, files) : finished);
+            print(finished == null ? evaluate(run, files) : finished);
         }
         return 0;
     }
 
-    /** Returns what is to be printed. */
-    private String evaluate(
-            Path directory, ComparisonDataset dataset, @Nullable EvaluationFiles files)
-            throws IOException {
+    private EvaluationRun run(Path directory) throws IOException {
         LoadOptions options =
                 model.options()
                         .withScoring(text.scoring(LENGTH))
                         .withHalfValueHead(mimicry != Mimicry.NONE);
-        try (RewardModel rewardModel = ModelOptions.load(directory, options)) {
-            EvaluationReport report = evaluate(rewardModel, directory, dataset, files);
-            return EvaluationJson.metrics(report.metrics());
+        DatasetOptions reading =
+                DatasetOptions.defaults()
+                        .withMaxSamples(maxSamples == null ? 0 : maxSamples)
+                        .withSubsetColumn(subsetColumn)
+                        .withSkipBadRows(skipBadRows);
+        return new EvaluationRun(directory, dataset(), reading, options, mimicry);
+    }
+
+    /** Returns what is to be printed. */
+    private String evaluate(EvaluationRun run, @Nullable EvaluationFiles files) throws IOException {
+        try (RewardModel rewardModel = ModelOptions.load(run.model(), run.options())) {
+            return EvaluationJson.metrics(evaluate(rewardModel, run, files).metrics());
         }
     }
 
@@ -190,30 +193,14 @@ final class EvalCommand implements Callable<Integer> {
     }
 
     private EvaluationReport evaluate(
-            RewardModel rewardModel,
-            Path directory,
-            ComparisonDataset dataset,
-            @Nullable EvaluationFiles files)
+            RewardModel rewardModel, EvaluationRun run, @Nullable EvaluationFiles files)
             throws IOException {
         PairwiseEvaluation evaluation = new PairwiseEvaluation(mimicry);
-        DatasetOptions reading =
-                DatasetOptions.defaults()
-                        .withMaxSamples(maxSamples == null ? 0 : maxSamples)
-                        .withSubsetColumn(subsetColumn)
-                        .withSkipBadRows(skipBadRows);
-        try (ComparisonReader reader = dataset.open(reading)) {
+        try (ComparisonReader reader = run.dataset().open(run.reading())) {
             if (files != null) {
-                Map<String, String> dependencies = dependencies(rewardModel, directory, dataset);
-                if (resume) {
-                    files.goOn(dependencies, reader, evaluation);
-                    if (evaluation.pairs() > 0) {
-                        note("Going on after pair %,d.", evaluation.pairs());
-                    }
-                } else {
-                    files.begin(dependencies, common.quiet() ? Streams.silent() : streams.err());
-                }
+                begin(files, run.dependencies(rewardModel), reader, evaluation);
             }
-            try (Progress progress = progress(dataset, evaluation.pairs())) {
+            try (Progress progress = progress(run.dataset(), evaluation.pairs())) {
                 score(rewardModel, reader, evaluation, files, progress);
             } catch (DatasetException e) {
                 if (files != null) {
@@ -223,26 +210,39 @@ final class EvalCommand implements Callable<Integer> {
             }
             if (evaluation.pairs() == 0) {
                 throw new FailureException(
-                        "%s: there is no comparison to evaluate%s"
-                                .formatted(
-                                        names(dataset),
-                                        reader.skipped() == 0
-                                                ? ""
-                                                : "; all %,d rows are bad, the first: %s"
-                                                        .formatted(
-                                                                reader.skipped(),
-                                                                reader.firstProblems()
-                                                                        .get(0)
-                                                                        .getMessage())));
+                        run.names() + ": there is no comparison to evaluate" + allBad(reader));
             }
             EvaluationReport report =
-                    evaluation.report(run(rewardModel, directory, dataset), reader.skipped());
+                    evaluation.report(run.description(rewardModel), reader.skipped());
             summary(report, reader);
             if (files != null) {
                 files.end(report);
             }
             return report;
         }
+    }
+
+    private void begin(
+            EvaluationFiles files,
+            Map<String, String> dependencies,
+            ComparisonReader reader,
+            PairwiseEvaluation evaluation)
+            throws IOException {
+        if (!resume) {
+            files.begin(dependencies, common.quiet() ? Streams.silent() : streams.err());
+            return;
+        }
+        files.goOn(dependencies, reader, evaluation);
+        if (evaluation.pairs() > 0) {
+            note("Going on after pair %,d.", evaluation.pairs());
+        }
+    }
+
+    private static String allBad(ComparisonReader reader) {
+        return reader.skipped() == 0
+                ? ""
+                : "; all %,d rows are bad, the first: %s"
+                        .formatted(reader.skipped(), reader.firstProblems().get(0).getMessage());
     }
 
     private static FailureException badRow(DatasetException e, boolean canGoOn) {
@@ -295,80 +295,6 @@ final class EvalCommand implements Callable<Integer> {
                         progress.done(1);
                     }
                 });
-    }
-
-    /** All that the rewards and their order depend on. */
-    private Map<String, String> dependencies(
-            RewardModel rewardModel, Path directory, ComparisonDataset dataset) throws IOException {
-        Map<String, String> all = dependencies(directory, dataset);
-        all.put("backend", backendOf(rewardModel));
-        return all;
-    }
-
-    private String fingerprint(Path directory, ComparisonDataset dataset) throws IOException {
-        return RunRecord.fingerprint(dependencies(directory, dataset));
-    }
-
-    private Map<String, String> dependencies(Path directory, ComparisonDataset dataset)
-            throws IOException {
-        Map<String, String> all = new LinkedHashMap<>();
-        List<String> contents = new ArrayList<>();
-        for (Path file : dataset.files()) {
-            contents.add(RunRecord.contents(file));
-        }
-        all.put(RunRecord.INPUT, String.join("; ", contents));
-        all.put(RunRecord.MODEL, RunRecord.models(List.of(directory)));
-        all.put(RunRecord.ADAPTERS, RunRecord.models(model.adapters()));
-        all.putAll(TextOptions.values(text.scoring(LENGTH)));
-        all.put("--max_samples", maxSamples == null ? "unlimited" : maxSamples.toString());
-        all.put("--subset_column", String.valueOf(subsetColumn));
-        all.put("--mimic", mimicry.toString());
-        all.put("version", Main.version());
-        return all;
-    }
-
-    /** For people who read the report. */
-    private Map<String, String> run(
-            RewardModel rewardModel, Path directory, ComparisonDataset dataset) throws IOException {
-        Map<String, String> run = new LinkedHashMap<>();
-        run.put("model", directory.toString());
-        if (!model.adapters().isEmpty()) {
-            run.put(
-                    "adapters",
-                    model.adapters().stream()
-                            .map(Path::toString)
-                            .collect(Collectors.joining(", ")));
-        }
-        run.put("data", names(dataset));
-        if (maxSamples != null) {
-            run.put("max_samples", maxSamples.toString());
-        }
-        TextOptions.values(text.scoring(LENGTH))
-                .forEach((option, value) -> run.put(option.replaceFirst("^--", ""), value));
-        run.put("backend", rewardModel.backend());
-        if (mimicry != Mimicry.NONE) {
-            run.put("mimic", mimicry.toString());
-            run.put(
-                    "mimicked",
-                    "value head and rewards rounded to float16, loss in float16 averaged over batches"
-                            + " of 8 pairs, two decimals in generated_predictions.jsonl");
-            run.put(
-                    "not mimicked",
-                    "float16 inside the model, left padding, and ALiBi rounded to float16 at absolute"
-                            + " positions, by which the original's rewards depended on their batch");
-        }
-        run.put("version", Main.version());
-        run.put(EvaluationFiles.FINGERPRINT, fingerprint(directory, dataset));
-        return run;
-    }
-
-    /** The number of threads is no part of it: it changes no reward. */
-    private static String backendOf(RewardModel rewardModel) {
-        return rewardModel.backend().replaceFirst(", \\d+ threads?$", "");
-    }
-
-    private static String names(ComparisonDataset dataset) {
-        return dataset.files().stream().map(Path::toString).collect(Collectors.joining(", "));
     }
 
     private Progress progress(ComparisonDataset dataset, long before) throws IOException {

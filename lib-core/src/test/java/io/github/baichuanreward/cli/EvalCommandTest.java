@@ -308,6 +308,10 @@ class EvalCommandTest {
         assertThat(fewer.out()).isEmpty();
         assertThat(fewer.err())
                 .contains("cannot go on: it is from a finished evaluation with other data");
+        assertThat(
+                        eval(data, "--output_dir", out(), "--resume", "--precision", "bfloat16")
+                                .status())
+                .isEqualTo(1);
         write("d.jsonl", ROWS + ROWS);
         assertThat(eval(data, "--output_dir", out(), "--resume").status()).isEqualTo(1);
         Files.writeString(folder.resolve("out/eval_results.json"), "{\"eval_accuracy\": 0.5}");
