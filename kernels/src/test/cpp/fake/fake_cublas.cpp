@@ -185,8 +185,7 @@ API cublasGemmEx(void* handle, int transpose_a, int transpose_b, int m, int n, i
 
 API cublasGemmStridedBatchedEx(void* handle, int transpose_a, int transpose_b, int m, int n, int k, const void* alpha,
         const void* a, int a_type, int lda, long long a_step, const void* b, int b_type, int ldb, long long b_step,
-        const void* beta, void* c, int c_type, int ldc, long long c_step, int count, int compute,
-        int algorithm) {
+        const void* beta, void* c, int c_type, int ldc, long long c_step, int count, int compute, int algorithm) {
     return blas_call({.name = "cublasGemmStridedBatchedEx"}, [&] {
         require_algorithm(algorithm);
         if (count < 0) refuse(INVALID_VALUE, "%d products", count);
@@ -200,6 +199,20 @@ API cublasGemmStridedBatchedEx(void* handle, int transpose_a, int transpose_b, i
                     matrix_of("B", nth(b, b_step, b_type, i), k, n, transpose_b != 0, ldb, b_type),
                     matrix_of("C", nth(c, c_step, c_type, i), m, n, false, ldc, c_type));
         }
+    });
+}
+
+API cublasGemmBatchedEx(void* handle, int transpose_a, int transpose_b, int m, int n, int k, const void* alpha,
+        const void* const* a, int a_type, int lda, const void* const* b, int b_type, int ldb, const void* beta,
+        void* const* c, int c_type, int ldc, int count, int compute, int algorithm) {
+    return blas_call({.name = "cublasGemmBatchedEx"}, [&] {
+        require_algorithm(algorithm);
+        if (count < 0) refuse(INVALID_VALUE, "%d products", count);
+        gemms(handle_of(handle), {transpose_a, transpose_b, m, n, k, a_type, b_type, c_type, compute},
+                static_cast<const float*>(alpha), static_cast<const float*>(beta),
+                matrix_of("A", a, m, k, transpose_a != 0, lda, a_type),
+                matrix_of("B", b, k, n, transpose_b != 0, ldb, b_type), matrix_of("C", c, m, n, false, ldc, c_type),
+                count);
     });
 }
 

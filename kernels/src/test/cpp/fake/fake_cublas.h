@@ -43,5 +43,8 @@ struct Kind {
 // Puts a product on the stream of the handle.
 void gemm(const Handle& handle, const Kind& kind, const float* alpha, const float* beta, const Matrix& a,
         const Matrix& b, const Matrix& c);
+// Puts some of them there. Each matrix begins where the array in device memory says that its `begin` is the address of.
+void gemms(const Handle& handle, const Kind& kind, const float* alpha, const float* beta, const Matrix& a,
+        const Matrix& b, const Matrix& c, int count);
 
 }  // namespace fake

@@ -1,8 +1,10 @@
-// The fake GPU: libcuda.so.1 and libcublas.so.12 for tests of a program that wants a GPU, on a computer that has none.
+// The fake GPU: libcuda.so.1, libcublas.so.12 and libcudnn.so.9 for tests of a program that wants a GPU, on a computer
+// that has none.
 //
-// Kernels run in the emulator (simt.h), with all its checks; products run on the CPU (fake_cublas.cpp). Work is queued
-// on its stream and runs as late as it may: when something waits for it. So a wait that is missing shows as old data,
-// as memory never written, or as an error; with FAKE_GPU_SEED other than 0, streams overtake each other at random.
+// Kernels run in the emulator (simt.h), with all its checks; products and softmax run on the CPU (fake_cublas.cpp,
+// fake_cudnn.cpp). Work is queued on its stream and runs as late as it may: when something waits for it. So a wait that
+// is missing shows as old data, as memory never written, or as an error; with FAKE_GPU_SEED other than 0, streams
+// overtake each other at random.
 // Every misuse gives an error code and a sentence on standard error.
 //
 // Environment, read by the first call:
@@ -69,7 +71,7 @@ enum Error : int {
 enum Control : int {
     FAIL_CALL = 0x7f000001,     // set k: the k-th counted call from now on fails; 0: none. get: calls counted since
     LIVE_BYTES = 0x7f000002,    // get: of device memory, on all devices
-    LIVE_OBJECTS = 0x7f000003,  // get: contexts retained, modules, streams, events, host allocations, cuBLAS handles
+    LIVE_OBJECTS = 0x7f000003,  // get: contexts retained, modules, streams, events, host allocations, handles of cuBLAS and cuDNN
     LAUNCHES = 0x7f000004,      // get: so far
     FREE_MEMORY = 0x7f000005,   // set: of the current device, as if others held the rest; 0: nobody does. get: free now
     PRODUCT_ORDER = 0x7f000006,    // set, get: an Order of fake_cublas_products.h

@@ -1,4 +1,4 @@
-// What the test of the fake GPU calls, as libcuda.so.1 and libcublas.so.12 export it.
+// What the test of the fake GPU calls, as libcuda.so.1, libcublas.so.12 and libcudnn.so.9 export it.
 #pragma once
 #include <cstddef>
 
@@ -79,4 +79,18 @@ int cublasGemmEx(void* handle, int transpose_a, int transpose_b, int m, int n, i
 int cublasGemmStridedBatchedEx(void* handle, int transpose_a, int transpose_b, int m, int n, int k, const void* alpha,
         const void* a, int a_type, int lda, long long a_step, const void* b, int b_type, int ldb, long long b_step,
         const void* beta, void* c, int c_type, int ldc, long long c_step, int count, int compute, int algorithm);
+int cublasGemmBatchedEx(void* handle, int transpose_a, int transpose_b, int m, int n, int k, const void* alpha,
+        const void* const* a, int a_type, int lda, const void* const* b, int b_type, int ldb, const void* beta,
+        void* const* c, int c_type, int ldc, int count, int compute, int algorithm);
+
+size_t cudnnGetVersion();
+const char* cudnnGetErrorString(int status);
+int cudnnCreate(void** handle);
+int cudnnDestroy(void* handle);
+int cudnnSetStream(void* handle, void* stream);
+int cudnnCreateTensorDescriptor(void** descriptor);
+int cudnnDestroyTensorDescriptor(void* descriptor);
+int cudnnSetTensor4dDescriptor(void* descriptor, int format, int type, int n, int c, int h, int w);
+int cudnnSoftmaxForward(void* handle, int algorithm, int mode, const void* alpha, const void* x_descriptor,
+        const void* x, const void* beta, const void* y_descriptor, void* y);
 }

@@ -117,6 +117,7 @@ void test_devices(check::Cases& cases);
 void test_faults_of_devices(check::Cases& cases);
 void test_launches(check::Cases& cases);
 void test_products(check::Cases& cases);
+void test_softmax(check::Cases& cases);
 void test_control(check::Cases& cases);
 
 }  // namespace fake_gpu

@@ -292,6 +292,51 @@ static void test_batches(check::Cases& cases) {
     });
 }
 
+using Places = std::vector<Address>;  // where the matrices of each product begin
+
+static int multiply(const Blas& blas, const Buffer<Address>& w, const Buffer<Address>& x, const Buffer<Address>& y) {
+    const float one = 1, zero = 0;
+    const auto array = [](const Buffer<Address>& of) { return reinterpret_cast<void**>(of.address); };
+    return cublasGemmBatchedEx(blas.handle, 0, 0, 8, 8, 8, &one, array(w), BF16, 8, array(x), BF16, 8, &zero, array(y),
+            BF16, 8, x.count, COMPUTE_32F, -1);
+}
+
+static void test_places(check::Cases& cases) {
+    run(cases, "several products, each where an array says", [] {
+        const Device device;
+        const Blas blas;
+        std::vector<Bf16> x(3 * 64), w(64);
+        for (int i = 0; i < 3 * 64; i++) x[i] = {bf16_of_float(i / 64 + 1)};
+        for (int i = 0; i < 64; i++) w[i] = {bf16_of_float(i % 9 == 0)};  // the identity of 8
+        const Buffer<Bf16> on_x(x), on_w(w), y(3 * 64);
+        const auto nth = [](const Buffer<Bf16>& of, int i) { return of.address + i * 64 * sizeof(Bf16); };
+        const Buffer<Address> ws(Places{on_w.address, on_w.address, on_w.address}),
+                xs(Places{nth(on_x, 2), nth(on_x, 0), nth(on_x, 1)}), ys(Places{nth(y, 2), nth(y, 0), nth(y, 1)});
+        OK(multiply(blas, ws, xs, ys));
+        check::same_bits(x, y.download());
+        return "";
+    });
+    run(cases, "a product where nothing is", {"is not in device memory", "", {}}, [] {
+        const Device device;
+        const Blas blas;
+        const Buffer<Bf16> matrix(std::vector<Bf16>(64)), y(64);
+        const Buffer<Address> ws(Places{matrix.address + matrix.bytes()}), xs(Places{matrix.address}),
+                ys(Places{y.address});
+        OK(multiply(blas, ws, xs, ys));
+        FAILS(700, cuCtxSynchronize());
+        return "";
+    });
+    run(cases, "an array of places that nobody wrote", {"B: byte 0 of 8 was never written", "", {}}, [] {
+        const Device device;
+        const Blas blas;
+        const Buffer<Bf16> matrix(std::vector<Bf16>(64)), y(64);
+        const Buffer<Address> ws(Places{matrix.address}), xs(1), ys(Places{y.address});
+        OK(multiply(blas, ws, xs, ys));
+        FAILS(700, cuCtxSynchronize());
+        return "";
+    });
+}
+
 static void test_rate(check::Cases& cases) {
     run(cases, "rate of a product", [] {
         const Device device;
@@ -314,6 +359,7 @@ void test_products(check::Cases& cases) {
     test_handles(cases);
     test_workspace(cases);
     test_batches(cases);
+    test_places(cases);
     test_rate(cases);
 }
 

@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
     fake_gpu::test_faults_of_devices(cases);
     fake_gpu::test_launches(cases);
     fake_gpu::test_products(cases);
+    fake_gpu::test_softmax(cases);
     fake_gpu::test_control(cases);
     return cases.status();
 }

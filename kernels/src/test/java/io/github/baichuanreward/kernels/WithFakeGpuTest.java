@@ -31,7 +31,7 @@ class WithFakeGpuTest {
                         "--c");
 
         assertThat(run.output().lines())
-                .contains("libcuda.so.1", "libcublas.so.12", "words: a b --c");
+                .contains("libcuda.so.1", "libcublas.so.12", "libcudnn.so.9", "words: a b --c");
         assertThat(run.status()).isZero();
     }
 
