@@ -1,5 +1,6 @@
 package io.github.baichuanreward.benchmarks.peers;
 
+import io.github.baichuanreward.benchmarks.results.Run;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -52,7 +53,17 @@ final class PeersReport {
         report.contestants();
         report.rates();
         report.rewards();
-        return report.text.toString();
+        return report.text.append('\n').append(report.run().block()).toString();
+    }
+
+    private Run run() {
+        return new Run(
+                log.run("date"),
+                log.run("commit"),
+                log.run("machine"),
+                log.about().entrySet().stream()
+                        .map(entry -> entry.getKey().title() + ": " + entry.getValue())
+                        .toList());
     }
 
     private void head() {

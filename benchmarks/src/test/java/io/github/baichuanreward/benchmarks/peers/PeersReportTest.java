@@ -70,6 +70,18 @@ class PeersReportTest {
                         | tokens | this library, float32 | llama.cpp, bfloat16 |
                         |---|---|---|
                         | 32 | 0.6440 | 0.6441 |
+
+                        ```json
+                        {
+                          "date": "2026-01-02",
+                          "commit": "abcdef0",
+                          "machine": "A processor, 2 cores, 24 GB of memory, Linux 6.1 x86_64",
+                          "versions": [
+                            "this library, float32: Java 17; cpu: float32",
+                            "llama.cpp, bfloat16: llama.cpp v0"
+                          ]
+                        }
+                        ```
                         """);
     }
 
