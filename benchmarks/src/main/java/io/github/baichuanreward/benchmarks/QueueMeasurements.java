@@ -106,7 +106,7 @@ public final class QueueMeasurements {
             }
         }
         long tokens = (long) length * sequences.size();
-        print("## A list beside batches that were packed by hand%n%n");
+        print("### A list beside batches that were packed by hand%n%n");
         print(
                 "%d sequences of %d tokens, %d rounds, both in each, by turns first; medians.%n%n",
                 sequences.size(), length, ratios.size());
@@ -167,7 +167,7 @@ public final class QueueMeasurements {
                 ratios.add(apartSeconds / togetherSeconds);
             }
         }
-        print("## Best of %d: a prompt of %d tokens, answers of %d%n%n", answers, prompt, length);
+        print("### Best of %d: a prompt of %d tokens, answers of %d%n%n", answers, prompt, length);
         print("| each alone, s | sharing the prompt, s | times as fast (lowest - highest) |%n");
         print("|---|---|---|%n");
         print(
@@ -208,7 +208,7 @@ public final class QueueMeasurements {
         double plan = batches.stream().mapToDouble(batch -> batch.planNanos() / 1e9).sum();
         double device = batches.stream().mapToDouble(batch -> batch.deviceNanos() / 1e9).sum();
         double longest = batches.stream().mapToDouble(b -> b.deviceNanos() / 1e6).max().orElse(0);
-        print("## %d callers, one sequence of 16 to 239 tokens at a time%n%n", CALLERS);
+        print("### %d callers, one sequence of 16 to 239 tokens at a time%n%n", CALLERS);
         print("| what | value |%n|---|---|%n");
         print("| seconds | %.1f |%n", elapsed);
         print("| sequences/s | %.1f |%n", sorted.length / elapsed);

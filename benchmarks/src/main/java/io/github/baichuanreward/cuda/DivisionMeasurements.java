@@ -7,6 +7,7 @@ import io.github.baichuanreward.backend.Precision;
 import io.github.baichuanreward.batch.PackedBatch;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -78,8 +79,12 @@ final class DivisionMeasurements {
             rates.forEach(
                     (way, found) ->
                             print(
-                                    "| %s | %.0f | %.3f |%n",
-                                    way, median(found), whole / median(found)));
+                                    "| %s | %.0f (%.0f to %.0f) | %.3f |%n",
+                                    way,
+                                    median(found),
+                                    Collections.min(found),
+                                    Collections.max(found),
+                                    whole / median(found)));
         }
     }
 

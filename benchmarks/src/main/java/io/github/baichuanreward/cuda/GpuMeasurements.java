@@ -74,8 +74,8 @@ final class GpuMeasurements {
             long began = System.nanoTime();
             try (CudaBackend backend = CudaBackend.open(request)) {
                 double loading = (System.nanoTime() - began) / 1e9;
-                print("## Where the time goes: %s%n%n", arguments[0]);
-                print("%s%n%n", backend.description());
+                print("## Where the time goes%n%n");
+                print("%s: %s%n%n", arguments[0], backend.description());
                 ModelMemory memory = new Placement(request, GemmChoice.choose(libraries)).memory();
                 double bytes = memory.weights();
                 print(
@@ -150,8 +150,10 @@ final class GpuMeasurements {
     private void rates(int length) {
         PackedBatch batch = batch(length);
         int tokens = batch.tokens().length;
-        double whole = median(() -> backend.score(batch));
-        double products = median(() -> shard.device().within(() -> products(tokens)));
+        List<Double> wholes = sorted(() -> backend.score(batch));
+        List<Double> alone = sorted(() -> shard.device().within(() -> products(tokens)));
+        double whole = middle(wholes);
+        double products = middle(alone);
         double operations = 0; // of all layers for all tokens, as the products alone are computed
         for (DecoderLayer layer : shard.layers()) {
             for (DeviceMatrix w : matrices(layer)) {
@@ -159,10 +161,10 @@ final class GpuMeasurements {
             }
         }
         print(
-                "| %d | %.0f | %.0f | %.1f %% | %.1f |%n",
+                "| %d | %s | %s | %.1f %% | %.1f |%n",
                 length,
-                tokens / whole,
-                tokens / products,
+                rates(tokens, wholes),
+                rates(tokens, alone),
                 PERCENT * products / whole,
                 operations / products / 1e12);
     }
@@ -249,8 +251,26 @@ final class GpuMeasurements {
         return PackedBatch.pack(sequences, Integer.MAX_VALUE).get(0);
     }
 
-    /** Seconds of a run: the median of as many as fit, after one that warms up; three at least. */
+    /** Tokens a second: the median, the lowest and the highest. */
+    private static String rates(int tokens, List<Double> times) {
+        return String.format(
+                Locale.ROOT,
+                "%.0f (%.0f to %.0f)",
+                tokens / middle(times),
+                tokens / times.get(times.size() - 1),
+                tokens / times.get(0));
+    }
+
     private double median(Runnable run) {
+        return middle(sorted(run));
+    }
+
+    private static double middle(List<Double> sorted) {
+        return sorted.get(sorted.size() / 2);
+    }
+
+    /** Seconds of each of as many runs as fit, after one that warms up; three at least. */
+    private List<Double> sorted(Runnable run) {
         run.run();
         List<Double> times = new ArrayList<>();
         long start = System.nanoTime();
@@ -259,7 +279,7 @@ final class GpuMeasurements {
             run.run();
             times.add((System.nanoTime() - began) / 1e9);
         }
-        return times.stream().sorted().toList().get(times.size() / 2);
+        return times.stream().sorted().toList();
     }
 
     @SuppressWarnings("AnnotateFormatMethod")
