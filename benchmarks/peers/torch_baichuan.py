@@ -49,7 +49,8 @@ PEERS = ("eager", "sorted", "sdpa", "flex")
 # The most worthwhile first: the last ones are left out when time is short.
 WORKLOADS = ("mix", "512", "pairs", "best-of-16", "2048", "128", "4096", "best-of-4")
 FLEX_SIZES = (2048, 4096, 8192)
-TINY_FLEX_SIZES = (64, 256)
+# Not compiled it holds all scores, and each size costs nothing.
+PLAIN_FLEX_SIZES = (64, 128, 256, 512)
 # Of the budget, for rewards beside float64.
 ERRORS_SHARE = 0.2
 
@@ -282,8 +283,8 @@ class Contest:
 
     def _peer(self, name: str, model: Model) -> Any:
         if name == "flex":
-            sizes = TINY_FLEX_SIZES if self.options.tiny else FLEX_SIZES
-            return Flex(model, sizes, self.options.flex == "compiled")
+            is_compiled = self.options.flex == "compiled"
+            return Flex(model, FLEX_SIZES if is_compiled else PLAIN_FLEX_SIZES, is_compiled)
         if name == "sdpa":
             return Sdpa(model, self.options.batch)
         return Eager(model, self.options.batch, is_sorted=name == "sorted")
@@ -291,7 +292,7 @@ class Contest:
     def speed(self) -> None:
         """All workloads, by turns."""
         options = self.options
-        of = options.shape if options.model is None else options.model.name
+        of = options.shape if options.model is None else name_of(options.model)
         say(f"loading {of}")
         if options.model is None:
             model = random_model(SHAPES[options.shape], self.device, getattr(torch, options.dtype))
@@ -400,7 +401,7 @@ class Contest:
             model = random_model(SHAPES[where], self.device, torch.bfloat16)
         else:
             model = read_model(directory, self.device)
-        name = where if directory is None else directory.name
+        name = where if directory is None else name_of(directory)
         sequences = self._sequences(model, directory)
         say(f"{name}: {len(sequences)} rewards in float64")
         reference = reference_rewards(model, sequences)
@@ -453,6 +454,12 @@ class Contest:
             moved=max(abs(a - b) for a, b in zip(together, alone)),
             rewards=together,
         )
+
+
+def name_of(directory: Path) -> str:
+    """A model's name: its directory's, or that of the one above if the directory is just called model."""
+    directory = directory.resolve()
+    return directory.parent.name if directory.name == "model" else directory.name
 
 
 def is_golden(directory: Optional[Path]) -> bool:
@@ -570,7 +577,7 @@ def main() -> int:
         commit=options.commit,
         command=options.command or f"{Path(sys.argv[0]).name} {shlex.join(sys.argv[1:])}",
         machine=machine(options.device),
-        model=str(options.model.name if options.model else f"random weights, {options.shape}"),
+        model=name_of(options.model) if options.model else f"random weights, {options.shape}",
         config=(read_config(options.model) if options.model else SHAPES[options.shape])._asdict(),
         dtype=options.dtype,
         batch=options.batch,
