@@ -185,14 +185,7 @@ final class EvaluationFiles implements Closeable {
     void begin(Map<String, String> run, PrintStream notes) throws IOException {
         this.run = run;
         start();
-        try {
-            record.write(run);
-        } catch (IOException e) {
-            notes.println(
-                    record.file()
-                            + ": cannot be written, so this run cannot be resumed when it is"
-                            + " interrupted");
-        }
+        record.tryToWrite(run, notes);
     }
 
     private void start() throws IOException {

@@ -113,14 +113,7 @@ final class ResumableRun {
      */
     void begin(Map<String, String> run, PrintStream notes) throws IOException {
         start();
-        try {
-            record.write(run);
-        } catch (IOException e) {
-            notes.println(
-                    record.file()
-                            + ": cannot be written, so this run cannot be resumed when it is"
-                            + " interrupted");
-        }
+        record.tryToWrite(run, notes);
     }
 
     private void start() throws IOException {

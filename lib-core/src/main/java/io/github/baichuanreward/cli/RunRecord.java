@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.baichuanreward.rows.FileInput;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.PrintStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -85,6 +86,18 @@ final class RunRecord {
         }
         Files.move(
                 draft, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    }
+
+    /** Writes the record of a run that can do without: where it fails, says what that means. */
+    void tryToWrite(Map<String, String> run, PrintStream notes) {
+        try {
+            write(run);
+        } catch (IOException e) {
+            notes.println(
+                    file
+                            + ": cannot be written, so this run cannot be resumed when it is"
+                            + " interrupted");
+        }
     }
 
     /**
