@@ -35,6 +35,7 @@ def markdown(records: List[Record]) -> str:
     if of_kind(records, "error"):
         parts.append(errors(records))
     parts.append(left_out(records))
+    parts.append(block(run))
     return "\n".join(part for part in parts if part)
 
 
@@ -47,13 +48,20 @@ def head(run: Record, records: List[Record]) -> str:
         "",
         f"{run['date']}, commit {run['commit']}. {run['machine']}.",
         "",
-        f"`{run['command']}`",
+        f"Command: `{run['command']}`",
         "",
     ]
     if run["tiny"]:
         lines += ["A tiny model and short sequences, to see that everything runs: the speeds mean nothing.", ""]
     lines += [f"- {TITLES[peer]}: {text}" for peer, text in about.items()]
     return "\n".join(lines) + "\n"
+
+
+def block(run: Record) -> str:
+    """When, of what and on what it was measured, as the page of all results reads it."""
+    machine, _, versions = run["machine"].partition("; ")
+    about = {"date": run["date"], "commit": run["commit"], "machine": machine, "versions": [versions]}
+    return "```json\n" + json.dumps(about, indent=2, ensure_ascii=False) + "\n```\n"
 
 
 def speed(run: Record, records: List[Record]) -> str:

@@ -217,6 +217,10 @@ class ProgramTest(unittest.TestCase):
         self.assertIn("| mix | PyTorch as upstream |", report)
         self.assertIn("| tiny | bfloat16 | SDPA, sorted |", report)
         self.assertIn("19.719", report)
+        self.assertIn("\nCommand: `", report)
+        block = json.loads(report.split("```json\n")[1].split("```")[0])
+        self.assertEqual(list(block), ["date", "commit", "machine", "versions"])
+        self.assertTrue(all(block.values()))
 
     def test_without_time_everything_is_left_out_and_said(self) -> None:
         records, report = self.run_tiny("--budget", "0")
