@@ -281,13 +281,13 @@ final class Replica {
                     e instanceof BackendException known
                             ? known
                             : new BackendException("cuda: " + e, e);
-            settle(told);
+            tell(told);
         } catch (OutOfMemoryError full) {
-            settle(unsaid);
+            tell(unsaid);
         }
     }
 
-    private synchronized void settle(BackendException told) {
+    private synchronized void tell(BackendException told) {
         if (failure == null) {
             failure = told;
         }
