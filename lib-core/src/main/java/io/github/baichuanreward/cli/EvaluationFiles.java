@@ -64,6 +64,9 @@ final class EvaluationFiles implements Closeable {
     /** What the program that is mimicked wrote, if one is; else the same as {@code lines}. */
     private final Path predictions;
 
+    /** Rewards in full precision, where the program that is mimicked had less. */
+    private final Path full;
+
     private final Path lines;
     private final RunRecord record;
     private final Path lockFile;
@@ -77,9 +80,10 @@ final class EvaluationFiles implements Closeable {
         results = directory.resolve("eval_results.json");
         report = directory.resolve("report.html");
         predictions = directory.resolve("generated_predictions.jsonl");
-        lines = mimicry == Mimicry.NONE ? predictions : directory.resolve("full_predictions.jsonl");
+        full = directory.resolve("full_predictions.jsonl");
+        lines = mimicry == Mimicry.NONE ? predictions : full;
         record = RunRecord.of(lines);
-        for (Path file : List.of(results, report, predictions, lines)) {
+        for (Path file : written()) {
             if (Files.isDirectory(file)) {
                 throw new FailureException(
                         file + ": is a directory; move it away, or name another --output_dir");
@@ -87,6 +91,10 @@ final class EvaluationFiles implements Closeable {
         }
         lockFile = directory.resolve("evaluation.lock");
         lock = locked(directory, lockFile);
+    }
+
+    private List<Path> written() {
+        return List.of(results, report, predictions, full);
     }
 
     private static FileChannel locked(Path directory, Path file) throws IOException {
@@ -130,7 +138,7 @@ final class EvaluationFiles implements Closeable {
      */
     void requireOthers(List<Path> read) throws IOException {
         for (Path file : read) {
-            for (Path written : List.of(results, report, predictions, lines)) {
+            for (Path written : written()) {
                 if (Files.exists(written) && Files.isSameFile(file, written)) {
                     throw new FailureException(
                             file
@@ -190,10 +198,11 @@ final class EvaluationFiles implements Closeable {
 
     private void start() throws IOException {
         // In this order: no record may ever stand beside lines of another run.
-        record.delete();
-        Files.deleteIfExists(results);
-        Files.deleteIfExists(report);
-        Files.deleteIfExists(predictions);
+        RunRecord.of(predictions).delete();
+        RunRecord.of(full).delete();
+        for (Path file : written()) {
+            Files.deleteIfExists(file);
+        }
         Files.newOutputStream(lines).close();
     }
 
@@ -222,8 +231,8 @@ final class EvaluationFiles implements Closeable {
         if (Files.exists(lines)) {
             replay(reader, evaluation);
         }
-        noted = record.number(SECONDS);
-        evaluation.addSeconds(noted);
+        evaluation.addSeconds(record.number(SECONDS));
+        note(run, evaluation); // of data that was mended, as it is now
     }
 
     private FailureException cannotGoOn(String why) {
@@ -328,8 +337,11 @@ final class EvaluationFiles implements Closeable {
         }
     }
 
-    private static IOException failure(IOException e) {
-        return new IOException(e.getMessage() + ": cannot be written\n" + REMEDY, e);
+    private IOException failure(IOException e) {
+        return new IOException(
+                "%s: not all results can be written: %s%n%s"
+                        .formatted(results.getParent(), Main.message(e), REMEDY),
+                e);
     }
 
     /** Closes the lines, and lets others have the folder. */

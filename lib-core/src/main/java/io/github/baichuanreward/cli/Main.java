@@ -177,7 +177,8 @@ public final class Main implements Runnable {
                 || (parsed.hasSubcommand() && wantsTrace(parsed.subcommand()));
     }
 
-    private static String message(Exception e) {
+    /** What a user reads of an error. */
+    static String message(Exception e) {
         if (e instanceof UncheckedIOException unchecked && unchecked.getCause() != null) {
             return message(unchecked.getCause());
         }

@@ -331,6 +331,34 @@ class EvalCommandTest {
         assertThat(lines()).hasSize(8);
     }
 
+    @Test
+    void leavesNothingOfAnEvaluationInAnotherPrecision() throws IOException {
+        Path data = write("d.jsonl", ROWS);
+        interrupt(data, "--output_dir", out(), "--mimic", "let-2023-07");
+        assertThat(folder.resolve("out/full_predictions.jsonl.resume")).exists();
+        assertThat(eval(data, "--output_dir", out()).status()).isZero();
+        try (Stream<Path> left = Files.list(folder.resolve("out"))) {
+            assertThat(left.map(file -> file.getFileName().toString()))
+                    .containsExactlyInAnyOrder(
+                            "eval_results.json", "generated_predictions.jsonl", "report.html");
+        }
+    }
+
+    @Test
+    void saysWhereResultsCannotBeWrittenAndHowToGoOn() throws IOException {
+        Path data = write("d.jsonl", ROWS);
+        Path inTheWay = folder.resolve("out/eval_results.json.new");
+        Files.createDirectories(inTheWay);
+        CommandLineRun run = eval(data, "--output_dir", out(), "--quiet");
+        assertThat(run.status()).isEqualTo(1);
+        assertThat(run.err())
+                .startsWith("reward: " + out() + ": not all results can be written: " + inTheWay)
+                .endsWith("then run the same command with --resume.\n")
+                .hasLineCount(2);
+        Files.delete(inTheWay);
+        assertThat(eval(data, "--output_dir", out(), "--resume").status()).isZero();
+    }
+
     /** The description of a file decides which answer is the better one. */
     @Test
     void refusesToGoOnWithAnswersTheOtherWayRound() throws IOException {
@@ -494,11 +522,15 @@ class EvalCommandTest {
 
     /** Ends an evaluation when it would write its results. Returns its record. */
     private byte[] interrupted(Path data, String... options) throws IOException {
+        interrupt(data, options);
+        return Files.readAllBytes(record());
+    }
+
+    private void interrupt(Path data, String... options) throws IOException {
         Path inTheWay = folder.resolve("out/eval_results.json.new");
         Files.createDirectories(inTheWay);
         assertThat(eval(data, options).status()).isEqualTo(1);
         Files.delete(inTheWay);
-        return Files.readAllBytes(record());
     }
 
     private static String[] with(String[] options, String more) {
