@@ -1,8 +1,8 @@
 package io.github.baichuanreward.cpu;
 
 /**
- * {@code exp(x)} of many floats {@code x <= 0}, about four times as fast as {@link Math#exp} one by
- * one.
+ * {@code exp(x)} of many floats {@code x <= 0}, differences from the largest of their kind, about
+ * four times as fast as {@link Math#exp} one by one.
  *
  * <p>{@code exp(x) = 2^n * exp(r)} with {@code n} the integer next to {@code x / ln 2} and {@code
  * |r| <= ln 2 / 2}, where a polynomial of degree 7 does. All but the last step run in loops that
@@ -41,39 +41,52 @@ final class Exponential {
     private static final int LIFTED_ONE = (127 + LIFT) << MANTISSA_BITS;
     private static final float UNLIFT = 0x1p-64f;
 
-    private final float[] rests = new float[BLOCK];
-    private final float[] powers = new float[BLOCK];
-    private final float[] values = new float[BLOCK];
+    private final float[] rests;
+    private final float[] powers;
+    private final float[] values;
 
     /**
-     * {@code x[i] = exp(x[i])} for {@code at <= i < at + count}.
+     * For arrays that are not longer.
      *
-     * @param x values of at most 0, or NaN
+     * @param length scratch memory is three times that
      */
-    void apply(float[] x, int at, int count) {
-        for (int done = 0; done < count; done += BLOCK) {
-            int block = Math.min(BLOCK, count - done);
-            System.arraycopy(x, at + done, rests, 0, block);
-            reduce(powers, rests, block);
-            polynomial(values, rests, block);
-            scale(x, at + done, values, powers, block);
+    Exponential(int length) {
+        rests = new float[length];
+        powers = new float[length];
+        values = new float[length];
+    }
+
+    /**
+     * {@code x[i] = exp(x[i] - largest[i])} for {@code i < count}.
+     *
+     * @param x values of at most {@code largest}, or NaN
+     */
+    void apply(float[] x, float[] largest, int count) {
+        for (int from = 0; from < count; from += BLOCK) {
+            int end = Math.min(from + BLOCK, count);
+            reduce(powers, rests, x, largest, from, end);
+            polynomial(values, rests, from, end);
+            scale(x, values, powers, from, end);
         }
     }
 
-    /** Splits {@code x} into {@code n}, in the lowest bits of {@code powers}, and {@code r}. */
-    private static void reduce(float[] powers, float[] rests, int count) {
-        for (int i = 0; i < count; i++) {
-            float x = Math.max(rests[i], LOWEST);
-            float power = x * LOG2_E + ROUNDING;
+    /**
+     * Splits the difference into {@code n}, in the lowest bits of {@code powers}, and {@code r}.
+     */
+    private static void reduce(
+            float[] powers, float[] rests, float[] x, float[] largest, int from, int end) {
+        for (int i = from; i < end; i++) {
+            float difference = Math.max(x[i] - largest[i], LOWEST);
+            float power = difference * LOG2_E + ROUNDING;
             float n = power - ROUNDING;
             powers[i] = power;
-            rests[i] = (x - n * LN2_HIGH) - n * LN2_LOW;
+            rests[i] = (difference - n * LN2_HIGH) - n * LN2_LOW;
         }
     }
 
     /** The polynomial of Cephes' {@code expf}. */
-    private static void polynomial(float[] values, float[] rests, int count) {
-        for (int i = 0; i < count; i++) {
+    private static void polynomial(float[] values, float[] rests, int from, int end) {
+        for (int i = from; i < end; i++) {
             float r = rests[i];
             float p = 1.9875691e-4f;
             p = p * r + 0.0013981999f;
@@ -85,10 +98,10 @@ final class Exponential {
         }
     }
 
-    private static void scale(float[] x, int at, float[] values, float[] powers, int count) {
-        for (int i = 0; i < count; i++) {
+    private static void scale(float[] x, float[] values, float[] powers, int from, int end) {
+        for (int i = from; i < end; i++) {
             int n = Float.floatToRawIntBits(powers[i]) << MANTISSA_BITS;
-            x[at + i] = values[i] * Float.intBitsToFloat(n + LIFTED_ONE) * UNLIFT;
+            x[i] = values[i] * Float.intBitsToFloat(n + LIFTED_ONE) * UNLIFT;
         }
     }
 }

@@ -12,16 +12,40 @@ import java.util.List;
  * bytes a key: 1 MiB for 4096 keys. The softmax runs over whole tiles at one index, where the
  * compiler vectorises it: the largest score and the sum of the weights are first found for each
  * column of the tiles, and then for each row.
+ *
+ * <p>Each weight {@code exp(score - largest)} is less by {@code exp(-32)}, or 0: that moves a row
+ * by {@code keys * 1.3e-14} of its largest value at most, a thousandth of a rounding for 4096 keys.
+ * So a key whose score is 32 below the largest has no part in the row, to the bit, and tiles where
+ * ALiBi's bias makes that certain are left out: a head of slope 1/4 looks at some 200 keys.
  */
 final class QueryTile {
 
     private static final int QUERIES = AttentionProducts.QUERIES;
     private static final int KEYS = AttentionProducts.KEYS;
 
+    /** How far below the largest score a score has no weight. */
+    private static final int NEGLIGIBLE = 32;
+
+    /** What every weight is less by: that of such a score. */
+    private static final float LEAST_WEIGHT = (float) Math.exp(-NEGLIGIBLE);
+
+    /** For the roundings of scores, when they are bounded. */
+    private static final float MARGIN = 1;
+
+    /** For those of queries and keys, to bfloat16 at worst, and of norms. */
+    private static final float NORM_MARGIN = 1.01f;
+
+    /** What the scores of a head may add to the distance that its bias has to bridge. */
+    private static final float LIKELY_SPREAD = 16;
+
+    /** Of a tile of keys whose norm is not known yet. */
+    private static final float UNKNOWN = -1;
+
     private final AttentionProducts products;
     private final int headDim;
+    private final int hidden;
     private final float scale;
-    private final Exponential exponential = new Exponential();
+    private final Exponential exponential = new Exponential(QUERIES * KEYS);
 
     /** {@code column - row} of a tile. */
     private final float[] distances = new float[QUERIES * KEYS];
@@ -29,13 +53,25 @@ final class QueryTile {
     /** Scores and then weights, a tile of keys each. */
     private final List<float[]> scores = new ArrayList<>();
 
+    /** Of each tile of keys, whether it has no weight. */
+    private boolean[] negligible = new boolean[0];
+
+    /** The largest norm of each tile of keys; NaN if a value is not finite. */
+    private float[] keyNorms = new float[0];
+
+    private float[] qkv = new float[0];
+    private Segment segment = Segment.of(0, 1);
+    private int rows;
+    private int head;
+
     private final float[] largest = new float[QUERIES * KEYS];
     private final float[] sums = new float[QUERIES * KEYS];
     private final float[] mixes;
 
-    QueryTile(AttentionProducts products, int headDim) {
+    QueryTile(AttentionProducts products, int headDim, int hidden) {
         this.products = products;
         this.headDim = headDim;
+        this.hidden = hidden;
         this.scale = (float) (1 / Math.sqrt(headDim));
         this.mixes = new float[QUERIES * headDim];
         for (int i = 0; i < distances.length; i++) {
@@ -43,8 +79,27 @@ final class QueryTile {
         }
     }
 
+    /**
+     * How many tiles of keys a tile of queries looks at, where scores spread by a few units; a
+     * guess that decides the order of work and no result.
+     */
+    static int likelyReach(float slope) {
+        float keys = (NEGLIGIBLE + LIKELY_SPREAD) / slope;
+        return (int) Math.min(keys / KEYS, 1 << 20) + 2;
+    }
+
     /** See {@link AttentionProducts#load}. */
     void load(float[] qkv, Segment segment, int rows, int head) {
+        this.qkv = qkv;
+        this.segment = segment;
+        this.rows = rows;
+        this.head = head;
+        int tiles = (rows + KEYS - 1) / KEYS;
+        if (keyNorms.length < tiles) {
+            keyNorms = new float[tiles];
+            negligible = new boolean[tiles];
+        }
+        Arrays.fill(keyNorms, 0, tiles, UNKNOWN);
         products.load(qkv, segment, rows, head);
     }
 
@@ -54,28 +109,21 @@ final class QueryTile {
      * @param context {@code [rows, hidden]}
      * @param at where in {@code context} this head's part of the first query's row would lie; may
      *     be negative where {@code skipped} is not 0
-     * @param hidden width of a row of {@code context}
      * @param firstQuery row in the sequence, a multiple of {@link AttentionProducts#QUERIES}
      * @param skipped queries at the front of the tile that are not written
      * @param queries queries of the tile that are there
      * @param slope this head's slope
      */
-    void attend(
-            float[] context,
-            int at,
-            int hidden,
-            int firstQuery,
-            int skipped,
-            int queries,
-            float slope) {
+    void attend(float[] context, int at, int firstQuery, int skipped, int queries, float slope) {
         int tiles = (firstQuery + queries + KEYS - 1) / KEYS;
         products.queries(firstQuery);
-        for (int tile = 0; tile < tiles; tile++) {
-            score(tile, firstQuery - tile * KEYS, queries, slope);
-        }
+        scoreAll(tiles, firstQuery, queries, slope);
         spreadLargest(queries);
+        Arrays.fill(sums, 0, queries * KEYS, 0);
         for (int tile = 0; tile < tiles; tile++) {
-            mix(tile, queries);
+            if (!negligible[tile]) {
+                mix(tile, queries);
+            }
         }
         products.context(mixes);
         for (int r = skipped; r < queries; r++) {
@@ -85,35 +133,98 @@ final class QueryTile {
         }
     }
 
+    /** Scores of all tiles of keys that may have a weight, and the largest. */
+    private void scoreAll(int tiles, int firstQuery, int queries, float slope) {
+        Arrays.fill(largest, 0, queries * KEYS, Float.NEGATIVE_INFINITY);
+        float lowest = Float.NaN;
+        float queryNorm = Float.NaN;
+        // The nearest first: then it is known what the others would have to reach.
+        for (int tile = tiles - 1; tile >= 0; tile--) {
+            int nearest = firstQuery - (tile + 1) * KEYS + 1;
+            negligible[tile] = false;
+            if (slope * nearest > NEGLIGIBLE) {
+                if (Float.isNaN(lowest)) {
+                    lowest = lowestLargest(queries);
+                    queryNorm = norm(0, firstQuery, queries);
+                }
+                float highest = queryNorm * keyNorm(tile) * scale * NORM_MARGIN - slope * nearest;
+                negligible[tile] = highest < lowest - NEGLIGIBLE - MARGIN;
+            }
+            if (!negligible[tile]) {
+                score(tile, firstQuery - tile * KEYS, queries, slope);
+            }
+        }
+    }
+
+    /** The largest score of each row so far, of the row where it is lowest. */
+    private float lowestLargest(int queries) {
+        float lowest = Float.POSITIVE_INFINITY;
+        for (int r = 0; r < queries; r++) {
+            lowest = Math.min(lowest, largestOfRow(r));
+        }
+        return lowest;
+    }
+
+    /** By the norms of two vectors their product is bounded (Cauchy and Schwarz). */
+    private float keyNorm(int tile) {
+        if (keyNorms[tile] == UNKNOWN) {
+            int first = tile * KEYS;
+            int count = Math.min(KEYS, rows - first);
+            keyNorms[tile] = norm(hidden, first, count) + 0 * norm(2 * hidden, first, count);
+        }
+        return keyNorms[tile];
+    }
+
+    /** The largest norm of some rows of one part of {@code qkv}. */
+    private float norm(int part, int firstRow, int count) {
+        float most = 0;
+        for (int row = firstRow; row < firstRow + count; row++) {
+            int at = segment.row(row) * 3 * hidden + part + head * headDim;
+            most = Math.max(most, sumOfSquares(qkv, at, headDim));
+        }
+        return (float) Math.sqrt(most);
+    }
+
+    /** Four sums at once do not wait for one another as one does. */
+    private static float sumOfSquares(float[] x, int at, int count) {
+        float sum0 = 0;
+        float sum1 = 0;
+        float sum2 = 0;
+        float sum3 = 0;
+        int i = at;
+        for (; i + 4 <= at + count; i += 4) {
+            sum0 += x[i] * x[i];
+            sum1 += x[i + 1] * x[i + 1];
+            sum2 += x[i + 2] * x[i + 2];
+            sum3 += x[i + 3] * x[i + 3];
+        }
+        for (; i < at + count; i++) {
+            sum0 += x[i] * x[i];
+        }
+        return (sum0 + sum1) + (sum2 + sum3);
+    }
+
     /** Scores of one tile of keys, and the largest so far. */
     private void score(int tile, int distance, int queries, float slope) {
-        if (tile == scores.size()) {
+        while (tile >= scores.size()) {
             scores.add(new float[QUERIES * KEYS]);
         }
         float[] s = scores.get(tile);
         products.scores(s, tile);
         addDistance(s, distances, queries * KEYS, scale, slope, distance);
-        for (int r = 0; r < queries; r++) {
-            int later = Math.max(0, Math.min(KEYS, distance + r + 1));
+        // Tiles before that of the queries lie before each of them.
+        for (int r = 0; r < queries && distance + r + 1 < KEYS; r++) {
+            int later = Math.max(0, distance + r + 1);
             Arrays.fill(s, r * KEYS + later, (r + 1) * KEYS, Float.NEGATIVE_INFINITY);
         }
-        if (tile == 0) {
-            System.arraycopy(s, 0, largest, 0, queries * KEYS);
-        } else {
-            largest(largest, s, queries * KEYS);
-        }
+        largest(largest, s, queries * KEYS);
     }
 
     /** Weights of one tile of keys, their sums so far, and the values mixed by them. */
     private void mix(int tile, int queries) {
         float[] s = scores.get(tile);
-        subtract(s, largest, queries * KEYS);
-        exponential.apply(s, 0, queries * KEYS);
-        if (tile == 0) {
-            System.arraycopy(s, 0, sums, 0, queries * KEYS);
-        } else {
-            add(sums, s, queries * KEYS);
-        }
+        exponential.apply(s, largest, queries * KEYS);
+        dropLeast(s, sums, queries * KEYS);
         products.mix(s, tile);
     }
 
@@ -131,15 +242,12 @@ final class QueryTile {
         }
     }
 
-    private static void subtract(float[] s, float[] largest, int count) {
+    /** Makes 0 of what is negligible, and adds the rest to the sums. */
+    private static void dropLeast(float[] weights, float[] sums, int count) {
         for (int i = 0; i < count; i++) {
-            s[i] -= largest[i];
-        }
-    }
-
-    private static void add(float[] sums, float[] weights, int count) {
-        for (int i = 0; i < count; i++) {
-            sums[i] += weights[i];
+            float weight = Math.max(weights[i] - LEAST_WEIGHT, 0);
+            weights[i] = weight;
+            sums[i] += weight;
         }
     }
 
@@ -152,19 +260,29 @@ final class QueryTile {
     /** Puts the largest score of each row, NaN if one is, at all of its columns. */
     private void spreadLargest(int queries) {
         for (int r = 0; r < queries; r++) {
-            float most = Float.NEGATIVE_INFINITY;
-            for (int i = r * KEYS; i < (r + 1) * KEYS; i++) {
-                most = Math.max(most, largest[i]);
-            }
-            Arrays.fill(largest, r * KEYS, (r + 1) * KEYS, most);
+            Arrays.fill(largest, r * KEYS, (r + 1) * KEYS, largestOfRow(r));
         }
     }
 
-    private float sumOfRow(int r) {
-        double sum = 0;
+    private float largestOfRow(int r) {
+        float most = Float.NEGATIVE_INFINITY;
         for (int i = r * KEYS; i < (r + 1) * KEYS; i++) {
-            sum += sums[i];
+            most = Math.max(most, largest[i]);
         }
-        return (float) sum;
+        return most;
+    }
+
+    private float sumOfRow(int r) {
+        double sum0 = 0;
+        double sum1 = 0;
+        double sum2 = 0;
+        double sum3 = 0;
+        for (int i = r * KEYS; i < (r + 1) * KEYS; i += 4) {
+            sum0 += sums[i];
+            sum1 += sums[i + 1];
+            sum2 += sums[i + 2];
+            sum3 += sums[i + 3];
+        }
+        return (float) ((sum0 + sum1) + (sum2 + sum3));
     }
 }

@@ -34,9 +34,17 @@ final class TiledAttention {
     /** Tiles of queries of one head of one segment; they share the loaded keys and values. */
     private record Piece(int segment, int head, int firstTile, int endTile) {
 
-        /** In products of two tiles. */
-        int cost() {
-            return (endTile - firstTile) * (firstTile + endTile + 1) / 2;
+        /**
+         * In products of two tiles, at most.
+         *
+         * @param reach tiles that a tile of queries looks at, where there are so many
+         */
+        int cost(int reach) {
+            int tiles = 0;
+            for (int tile = firstTile; tile < endTile; tile++) {
+                tiles += Math.min(tile + 1, reach);
+            }
+            return tiles;
         }
     }
 
@@ -44,7 +52,7 @@ final class TiledAttention {
         this.workers = workers;
         this.tiles = new ArrayList<>();
         for (int w = 0; w < workers.count(); w++) {
-            tiles.add(new QueryTile(products.get(), headDim));
+            tiles.add(new QueryTile(products.get(), headDim, hidden));
         }
         this.headDim = headDim;
         this.hidden = hidden;
@@ -66,7 +74,7 @@ final class TiledAttention {
             float[] slopes,
             List<Segment> segments,
             int[] queryStarts) {
-        List<Piece> pieces = pieces(slopes.length, segments, queryStarts);
+        List<Piece> pieces = pieces(slopes, segments, queryStarts);
         workers.run(
                 pieces.size(),
                 (worker, task) -> {
@@ -87,7 +95,8 @@ final class TiledAttention {
     }
 
     /** The most expensive first: the cheap ones at the end fill the gaps. */
-    private List<Piece> pieces(int heads, List<Segment> segments, int[] queryStarts) {
+    private List<Piece> pieces(float[] slopes, List<Segment> segments, int[] queryStarts) {
+        int heads = slopes.length;
         int all = 0;
         for (int s = 0; s < segments.size(); s++) {
             Segment segment = segments.get(s);
@@ -110,7 +119,10 @@ final class TiledAttention {
                 }
             }
         }
-        pieces.sort(Comparator.comparingInt(Piece::cost).reversed());
+        Comparator<Piece> cheapest =
+                Comparator.comparingInt(
+                        piece -> piece.cost(QueryTile.likelyReach(slopes[piece.head()])));
+        pieces.sort(cheapest.reversed());
         return pieces;
     }
 
@@ -144,7 +156,6 @@ final class TiledAttention {
             tile.attend(
                     context,
                     (queryStart + first - silent) * hidden + piece.head() * headDim,
-                    hidden,
                     first,
                     Math.max(0, silent - first),
                     Math.min(QUERIES, positions - first),

@@ -64,7 +64,8 @@ final class VectorOps {
      */
     static void swiglu(
             float[] gated, float[] gate, float[] up, int firstRow, int endRow, int intermediate) {
-        Exponential exponential = new Exponential();
+        Exponential exponential = new Exponential(Exponential.BLOCK);
+        float[] zeros = new float[Exponential.BLOCK];
         float[] x = new float[Exponential.BLOCK];
         float[] e = new float[Exponential.BLOCK];
         float[] factors = new float[Exponential.BLOCK];
@@ -74,7 +75,7 @@ final class VectorOps {
             System.arraycopy(gate, at, x, 0, block);
             System.arraycopy(up, at, factors, 0, block);
             negativeAbs(e, x, block);
-            exponential.apply(e, 0, block);
+            exponential.apply(e, zeros, block);
             silu(x, e, factors, block);
             System.arraycopy(x, 0, gated, at, block);
         }

@@ -17,7 +17,8 @@ class ExponentialTest {
         int last = Float.floatToRawIntBits(-110f) - Float.floatToRawIntBits(-0f);
         float[] x = new float[100_000];
         float[] y = new float[x.length];
-        Exponential exponential = new Exponential();
+        Exponential exponential = new Exponential(y.length);
+        float[] zeros = new float[y.length];
         double worst = 0;
         float worstAt = 0;
         for (long first = 0; first < last; first += (long) x.length * STEP) {
@@ -26,7 +27,7 @@ class ExponentialTest {
                 x[i] = Float.intBitsToFloat(Float.floatToRawIntBits(-0f) + (int) offset);
                 y[i] = x[i];
             }
-            exponential.apply(y, 0, y.length);
+            exponential.apply(y, zeros, y.length);
             for (int i = 0; i < x.length; i++) {
                 double exact = Math.exp(x[i]);
                 double error = Math.abs(y[i] - exact) / Math.ulp((float) exact);
@@ -79,23 +80,28 @@ class ExponentialTest {
     @ValueSource(ints = {1, 15, 17, 511, 512, 513, 1025})
     void aValueHasTheSameBitsAtEveryPlaceAndNothingElseIsTouched(int count) {
         Random random = new Random(count);
-        for (int at : new int[] {0, 1, 7}) {
-            float[] x = new float[at + count + 3];
-            for (int i = 0; i < x.length; i++) {
-                x[i] = -100 * random.nextFloat();
-            }
-            float[] y = x.clone();
-            new Exponential().apply(y, at, count);
-            for (int i = 0; i < x.length; i++) {
-                boolean inside = i >= at && i < at + count;
-                assertThat(y[i]).isEqualTo(inside ? exp(x[i])[0] : x[i]);
-            }
+        float[] x = new float[count + 3];
+        for (int i = 0; i < x.length; i++) {
+            x[i] = -100 * random.nextFloat();
         }
+        float[] y = x.clone();
+        new Exponential(y.length).apply(y, new float[y.length], count);
+        for (int i = 0; i < x.length; i++) {
+            assertThat(y[i]).isEqualTo(i < count ? exp(x[i])[0] : x[i]);
+        }
+    }
+
+    @Test
+    void isOfTheDifferenceFromTheLargest() {
+        float[] x = {-3, 7.5f, -1e30f, Float.NEGATIVE_INFINITY, 1, Float.NaN};
+        float[] largest = {-3, 9, -1e30f, 5, Float.NaN, 1};
+        new Exponential(x.length).apply(x, largest, x.length);
+        assertThat(x).containsExactly(1, exp(-1.5f)[0], 1, 0, Float.NaN, Float.NaN);
     }
 
     private static float[] exp(float... x) {
         float[] y = x.clone();
-        new Exponential().apply(y, 0, y.length);
+        new Exponential(y.length).apply(y, new float[y.length], y.length);
         return y;
     }
 }

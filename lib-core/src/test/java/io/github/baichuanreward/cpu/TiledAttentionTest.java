@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -24,6 +25,11 @@ class TiledAttentionTest {
 
     /** Of values around 1, and scores of a few units: some roundings of each. */
     private static final double TOLERANCE = 4e-6;
+
+    /** How far an element may be from the plain one. */
+    double tolerance() {
+        return TOLERANCE;
+    }
 
     /** The products under test. */
     AttentionProducts products(int headDim, int hidden) {
@@ -79,10 +85,60 @@ class TiledAttentionTest {
         float[] context = batch.attend(2, batch.starts);
         float[] expected = batch.plain(batch.starts);
         for (int i = 0; i < context.length; i++) {
-            double bound = TOLERANCE * Math.max(1, Math.abs(factor) / 4);
+            double bound = tolerance() * Math.max(1, Math.abs(factor) / 4);
             assertThat(Math.abs(context[i] - expected[i]))
                     .as("element %d", i)
                     .isLessThan((float) bound);
+        }
+    }
+
+    /** Slopes of 0.5 and 0.3: of 700 keys, the farthest have no weight. */
+    @Test
+    void keysWithoutWeightAreLeftOutAndTheRestIsThePlainAttention() {
+        Batch batch = new Batch(2, 24, 700);
+        AtomicInteger scores = new AtomicInteger();
+        float[] context = new float[700 * batch.hidden];
+        try (Workers workers = new Workers(1)) {
+            new TiledAttention(
+                            workers,
+                            () -> new Counting(products(24, batch.hidden), scores),
+                            24,
+                            batch.hidden)
+                    .run(context, batch.qkv, batch.slopes, batch.segments, batch.starts);
+        }
+
+        batch.isPlain(context, batch.starts);
+        int tiles = 11 * 12 / 2;
+        assertThat(scores.get()).isBetween(2 * 2 * 11, 2 * tiles * 2 / 3);
+    }
+
+    /** What one row needs, all of its tile get; the others' bits must not tell. */
+    @ParameterizedTest
+    @ValueSource(floats = {1e3f, 1e30f})
+    void aKeyWithoutWeightChangesNoBitWhereAnotherRowLooksAtIt(float factor) {
+        Batch batch = new Batch(2, 24, 700);
+        float[] expected = batch.attend(1, batch.starts);
+        int large = 690; // a query so large that every key of its tile is looked at
+        for (int i = 0; i < batch.hidden; i++) {
+            batch.qkv[large * 3 * batch.hidden + i] *= factor;
+        }
+        float[] context = batch.attend(2, batch.starts);
+
+        batch.isEqual(context, 0, expected, 0, large);
+        batch.isEqual(context, large + 1, expected, large + 1, 700 - large - 1);
+    }
+
+    /** A weight of 0 keeps what is not finite, as it does in the plain loops. */
+    @ParameterizedTest
+    @CsvSource({"1, NaN", "2, NaN", "2, Infinity"})
+    void whatIsNotFiniteIsFoundFarBehind(int part, float value) {
+        Batch batch = new Batch(2, 24, 700);
+        for (int head = 0; head < 2; head++) {
+            batch.qkv[part * batch.hidden + head * 24 + 3] = value;
+        }
+        float[] context = batch.attend(2, batch.starts);
+        for (int head = 0; head < 2; head++) {
+            assertThat(context[699 * batch.hidden + head * 24 + 3]).isNotFinite();
         }
     }
 
@@ -214,6 +270,37 @@ class TiledAttentionTest {
         assertThat(batch.attend(1, batch.starts)).containsOnly(Float.NaN);
     }
 
+    /** Counts tiles of scores. */
+    private record Counting(AttentionProducts products, AtomicInteger scores)
+            implements AttentionProducts {
+
+        @Override
+        public void load(float[] qkv, Segment segment, int rows, int head) {
+            products.load(qkv, segment, rows, head);
+        }
+
+        @Override
+        public void queries(int firstQuery) {
+            products.queries(firstQuery);
+        }
+
+        @Override
+        public void scores(float[] tile, int keyTile) {
+            scores.incrementAndGet();
+            products.scores(tile, keyTile);
+        }
+
+        @Override
+        public void mix(float[] weights, int keyTile) {
+            products.mix(weights, keyTile);
+        }
+
+        @Override
+        public void context(float[] context) {
+            products.context(context);
+        }
+    }
+
     /** A batch of random values. */
     private final class Batch {
 
@@ -316,7 +403,7 @@ class TiledAttentionTest {
             assertThat(context).hasSameSizeAs(expected);
             for (int i = 0; i < context.length; i++) {
                 double distance = Math.abs((double) context[i] - expected[i]);
-                if (!(distance < TOLERANCE)) {
+                if (!(distance < tolerance())) {
                     assertThat(context[i])
                             .as("row %d, column %d", i / hidden, i % hidden)
                             .isEqualTo(expected[i]);
