@@ -102,24 +102,31 @@ final class OneDnnLane implements AutoCloseable {
         for (int done = 0; done < count; done += ROUNDING) {
             int part = Math.min(ROUNDING, count - done);
             unrounded.buffer().put(0, x, (from + done) * inner, part * inner);
-            round(rows.address() + (long) (row + done) * inner * type.bytes(), part, inner, type);
+            long to = rows.address() + (long) (row + done) * inner * type.bytes();
+            round(unrounded.address(), to, part * inner); // it moves when it grows
         }
     }
 
-    private void round(long to, int count, int inner, DType type) {
-        Rounding rounding =
-                roundings.computeIfAbsent(count * inner, elements -> rounding(elements, type));
+    /**
+     * Rounds floats to the nearest in bfloat16.
+     *
+     * @param from address of the floats
+     * @param to address of as many bfloat16
+     */
+    void round(long from, long to, int elements) {
+        Rounding rounding = roundings.computeIfAbsent(elements, this::rounding);
         point(rounding.to(), to);
-        point(rounding.from(), unrounded.address()); // it moves when it grows
+        point(rounding.from(), from);
         rounding.primitive().execute(order, rounding.arguments());
     }
 
-    private Rounding rounding(int elements, DType type) {
+    private Rounding rounding(int elements) {
         at.set(0);
         memory from =
                 new memory(OneDnn.rowMajor(1, elements, memory.data_type.f32), oneDnn.engine(), at);
         memory to =
-                new memory(OneDnn.rowMajor(1, elements, OneDnn.type(type)), oneDnn.engine(), at);
+                new memory(
+                        OneDnn.rowMajor(1, elements, memory.data_type.bf16), oneDnn.engine(), at);
         IntMemoryMap arguments = new IntMemoryMap();
         arguments.put(DNNL_ARG_FROM, from);
         arguments.put(DNNL_ARG_TO, to);

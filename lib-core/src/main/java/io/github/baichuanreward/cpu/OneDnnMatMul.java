@@ -105,7 +105,7 @@ final class OneDnnMatMul extends MatMul {
             throw new BackendException(
                     "this processor has no bfloat16 instructions; oneDNN would emulate them");
         }
-        OneDnnAttention.shapes(headDim).forEach(this::compiled);
+        OneDnnAttention.shapes(headDim, input).forEach(this::compiled);
         return String.join(", ", names);
     }
 
@@ -259,7 +259,8 @@ final class OneDnnMatMul extends MatMul {
 
     @Override
     AttentionProducts attention(int headDim, int hidden) {
-        OneDnnAttention products = new OneDnnAttention(oneDnn, this::compiled, headDim, hidden);
+        OneDnnAttention products =
+                new OneDnnAttention(oneDnn, this::compiled, input, headDim, hidden);
         attentions.add(products);
         return products;
     }

@@ -1,5 +1,6 @@
 package io.github.baichuanreward.cpu;
 
+import io.github.baichuanreward.checkpoint.DType;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -12,6 +13,10 @@ class OneDnnAttentionTest extends TiledAttentionTest {
     AttentionProducts products(int headDim, int hidden) {
         OneDnn oneDnn = OneDnn.get();
         return new OneDnnAttention(
-                oneDnn, shape -> compiled.computeIfAbsent(shape, oneDnn::product), headDim, hidden);
+                oneDnn,
+                shape -> compiled.computeIfAbsent(shape, oneDnn::product),
+                DType.FLOAT32,
+                headDim,
+                hidden);
     }
 }
