@@ -21,7 +21,7 @@ FOLDER = Path(__file__).resolve().parent
 REWARD = FOLDER.parent.parent / "reward"
 
 MEDIAN, SIGMA, SHORTEST, LONGEST = 400, 0.7, 16, 4096
-PROMPT, ANSWER = 512, 256
+PROMPT, ANSWER, SHORT_ANSWER = 512, 256, 64
 CUT = 512
 
 
@@ -74,8 +74,9 @@ def main() -> None:
     comment = f"log-normal, median {MEDIAN}, sigma {SIGMA}, from {SHORTEST} to {LONGEST}"
     write("mix", comment, mix(512))
     for count in (4, 16):
-        groups = [[PROMPT] + [ANSWER] * count] * (128 // count)
-        write(f"best-of-{count}", f"{count} answers of {ANSWER} tokens to each prompt of {PROMPT}", groups)
+        for answer, suffix in ((ANSWER, ""), (SHORT_ANSWER, "-short")):
+            groups = [[PROMPT] + [answer] * count] * (128 // count)
+            write(f"best-of-{count}{suffix}", f"{count} answers of {answer} tokens to each prompt of {PROMPT}", groups)
     if options.pairs:
         comment = f"the pairs of {options.pairs.name} by Baichuan-13B's tokenizer, cut to {CUT} + {CUT}, in a random order"
         write("pairs", comment, pairs(options.pairs, options.tokenizer))
