@@ -1,64 +1,101 @@
 // llama.cpp's turn in a round of benchmarks/cpu-peers, which copies this file beside the installed node-llama-cpp:
-//   node llama.mjs MODEL_DIRECTORY GGUF_FILE THREADS REPEATS LENGTH...
-// Prints the lines that ScoringTurn.java describes.
+//   node llama.mjs MODEL_DIRECTORY GGUF_FILE THREADS TASKS ROUND
+// Prints the lines that ScoringTurn.java describes; Task.java says what TASKS, a folder, holds.
 //
 // Timed is the evaluation of all tokens without any output, which is the least that llama.cpp can be asked to do
-// with a sequence. The reward comes from another context, which gives the last token's final-normed hidden state;
-// the value head, which llama.cpp does not know, is applied here.
+// with a sequence. Rewards come from another context, which gives the last token's final-normed hidden state; the
+// value head, which llama.cpp does not know, is applied here. They take as long as what is timed, and are the same
+// in every round: but for the first sequence, only round 1 tells them.
 import fs from "node:fs";
 import path from "node:path";
 import {getLlama, getModuleVersion} from "node-llama-cpp";
 
-const [modelDirectory, ggufFile, threadsText, repeatsText, ...lengthTexts] = process.argv.slice(2);
+const [modelDirectory, ggufFile, threadsText, tasksFolder, round] = process.argv.slice(2);
 const threads = Number(threadsText);
-const repeats = Number(repeatsText);
-const lengths = lengthTexts.map(Number);
-// One more than the longest: an embedding context keeps a place free.
-const contextSize = Math.max(...lengths) + 1;
+const tasks = readLines("tasks").map((line) => {
+    const [kind, name, repeats] = line.split(" ");
+    const sequences = readLines(`${name}.ids`).map((ids) => ids.split(" ").map(Number));
+    return {kind, name, repeats: Number(repeats), sequences};
+});
 
 const llama = await getLlama({gpu: false, build: "never", progressLogs: false, maxThreads: threads, logLevel: "error"});
 const model = await llama.loadModel({modelPath: ggufFile});
+const head = valueHead(path.join(modelDirectory, "model.safetensors"));
+const loading = tasks.filter(({kind}) => kind === "load");
+await printRewards(loading);
+// Counted from the start of Node.js.
+console.log(`loaded ${(performance.now() / 1000).toFixed(3)}`);
 console.log(`about ${await versions()}`);
-await printRewards();
-await printRates();
+await printTimes(tasks.filter(({kind}) => kind !== "load"));
+if (round === "1") {
+    await printRewards(tasks.filter(({kind}) => kind !== "load" && kind !== "warm"));
+}
 await llama.dispose();
 
-// The same as ScoringTurn.ids.
-function ids(length) {
-    return Array.from({length}, (_, i) => 259 + (i * 37) % 3000);
+function readLines(file) {
+    return fs.readFileSync(path.join(tasksFolder, file), "utf8").trimEnd().split("\n");
 }
 
-async function printRewards() {
-    const head = valueHead(path.join(modelDirectory, "model.safetensors"));
-    const context = await model.createEmbeddingContext({contextSize, batchSize: contextSize, threads});
-    for (const length of lengths) {
-        const {vector} = await context.getEmbeddingFor(ids(length));
-        const reward = vector.reduce((sum, value, i) => sum + value * head.weight[i], head.bias);
-        console.log(`reward ${length} ${reward.toFixed(6)}`);
-    }
-    await context.dispose();
+function contextOptions(of) {
+    const longest = Math.max(...of.flatMap(({sequences}) => sequences.map((ids) => ids.length)));
+    // One more than the longest: a place is kept free. Batches of 512 are llama.cpp's default; larger ones were not faster.
+    return {contextSize: longest + 1, batchSize: Math.min(longest + 1, 512), threads};
 }
 
-async function printRates() {
-    // A batch of the longest sequence: none is cut in two.
-    const context = await model.createContext({contextSize, batchSize: contextSize, threads, sequences: 1});
+async function printRewards(of) {
+    // The package's own context of embeddings keeps no prompt, so that the way which is timed would not be the one
+    // that is checked. What begins with _ is not in its documentation, and the lock file holds the version.
+    const context = await model.createContext({...contextOptions(of), sequences: 1, _embeddings: true});
     const sequence = context.getSequence();
-    for (const length of lengths) {
-        await secondsFor(sequence, ids(length));
-    }
-    for (const length of lengths) {
-        for (let i = 0; i < repeats; i++) {
-            console.log(`rate ${length} ${(length / await secondsFor(sequence, ids(length))).toFixed(2)}`);
+    for (const {name, sequences} of of) {
+        await sequence.clearHistory();
+        for (const [index, ids] of sequences.entries()) {
+            await evaluate(sequence, ids);
+            const state = context._ctx.getEmbedding(ids.length);
+            const reward = state.reduce((sum, value, i) => sum + value * head.weight[i], head.bias);
+            console.log(`reward ${name} ${index} ${reward.toFixed(6)}`);
         }
     }
     await context.dispose();
 }
 
-async function secondsFor(sequence, tokens) {
-    await sequence.clearHistory();
-    const start = performance.now();
-    await sequence.evaluateWithoutGeneratingNewTokens(tokens);
-    return (performance.now() - start) / 1000;
+async function printTimes(of) {
+    const context = await model.createContext({...contextOptions(of), sequences: 1});
+    const sequence = context.getSequence();
+    for (const {kind, name, repeats, sequences} of of) {
+        for (let i = 0; i < repeats; i++) {
+            await sequence.clearHistory();
+            const start = performance.now();
+            for (const ids of sequences) {
+                await evaluate(sequence, ids);
+            }
+            const milliseconds = performance.now() - start;
+            if (kind === "speed") {
+                console.log(`seconds ${name} ${(milliseconds / 1000).toFixed(6)}`);
+            } else if (kind === "lone") {
+                console.log(`lone ${milliseconds.toFixed(3)}`);
+            }
+        }
+    }
+    // With this context still there, and before that of rewards.
+    printMemory("peak", "VmHWM");
+    printMemory("anonymous", "RssAnon");
+    await context.dispose();
+}
+
+async function evaluate(sequence, ids) {
+    // What it begins with as the one before, a prompt, stays; the rest is erased, and nothing is moved.
+    await sequence.adaptStateToTokens(ids, false);
+    await sequence.evaluateWithoutGeneratingNewTokens(ids.slice(sequence.nextTokenIndex));
+}
+
+function printMemory(name, field) {
+    if (fs.existsSync("/proc/self/status")) {
+        const [, kib] = new RegExp(`${field}:\\s*(\\d+)`).exec(fs.readFileSync("/proc/self/status", "utf8")) ?? [];
+        if (kib !== undefined) {
+            console.log(`memory ${name} ${kib}`);
+        }
+    }
 }
 
 async function versions() {

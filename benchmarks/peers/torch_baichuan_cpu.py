@@ -1,11 +1,16 @@
 """PyTorch's turn in a round of benchmarks/cpu-peers: Baichuan's forward pass on the CPU, in bfloat16.
 
-    torch_baichuan_cpu.py MODEL_DIRECTORY THREADS REPEATS LENGTH...
+    torch_baichuan_cpu.py MODEL_DIRECTORY THREADS TASKS
 
-Prints the lines that ScoringTurn.java describes. What is computed is what the original modelling code computes, with
-two changes: ALiBi is relative (slope * (j - i)), so that long sequences keep their precision, and attention is PyTorch's
-own scaled_dot_product_attention where there is one (2.0 and later).
+Prints the lines that ScoringTurn.java describes; Task.java says what TASKS, a folder, holds. What is computed is what the
+original modelling code computes, with two changes: ALiBi is relative (slope * (j - i)), so that long sequences keep their
+precision, and attention is PyTorch's own scaled_dot_product_attention where there is one (2.0 and later). Sequences are
+computed one after the other, each whole: there is no padding, and one of a hundred tokens is enough for fast products.
 """
+
+import time
+
+START = time.perf_counter()
 
 import json
 import math
@@ -13,7 +18,6 @@ import mmap
 import os
 import struct
 import sys
-import time
 
 try:
     import torch
@@ -24,11 +28,6 @@ except ImportError as error:
 
 DTYPE = torch.bfloat16
 FUSED_ATTENTION = hasattr(F, "scaled_dot_product_attention")
-
-
-def ids(length):
-    """The same as ScoringTurn.ids."""
-    return torch.tensor([259 + i * 37 % 3000 for i in range(length)])
 
 
 def read_safetensors(path):
@@ -56,10 +55,13 @@ def slopes(heads):
 
 def bias(heads, length):
     """ALiBi and the causal mask, [heads, length, length]."""
-    position = torch.arange(length)
-    distance = position[None, :] - position[:, None]
-    biased = slopes(heads)[:, None, None] * distance
-    return biased.masked_fill(distance > 0, float("-inf")).to(DTYPE)
+    position = torch.arange(length, dtype=torch.float32)
+    distance = (position[None, :] - position[:, None]).masked_fill_(position[None, :] > position[:, None], float("-inf"))
+    biased = torch.empty(heads, length, length, dtype=DTYPE)
+    # One by one, because all of them in float32 would be most of the memory of this program.
+    for head, slope in enumerate(slopes(heads)):
+        biased[head] = slope * distance
+    return biased
 
 
 def rms_norm(x, weight, eps):
@@ -83,12 +85,19 @@ class Model:
         self.heads = config["num_attention_heads"]
         self.eps = config["rms_norm_eps"]
         self.weights = read_safetensors(os.path.join(directory, "model.safetensors"))
+        self.longest_mask = bias(self.heads, 1)
+
+    def mask(self, length):
+        """That of the longest sequence so far is kept, as the original does, and shorter ones take a part."""
+        if length > self.longest_mask.shape[-1]:
+            self.longest_mask = bias(self.heads, length)
+        return self.longest_mask[:, :length, :length]
 
     def score(self, tokens):
         w = self.weights
         x = w["model.embed_tokens.weight"][tokens]
         length, hidden = x.shape
-        mask = bias(self.heads, length)
+        mask = self.mask(length)
         for n in range(self.layers):
             layer = f"model.layers.{n}."
             normed = rms_norm(x, w[layer + "input_layernorm.weight"], self.eps)
@@ -105,23 +114,54 @@ class Model:
         return F.linear(last, head, w["v_head.summary.bias"].float()).item()
 
 
+def read_tasks(folder):
+    """Each with the token ids of its sequences."""
+    for line in read_lines(folder, "tasks"):
+        kind, name, repeats = line.split()
+        ids = [[int(word) for word in line.split()] for line in read_lines(folder, f"{name}.ids")]
+        yield kind, name, int(repeats), [torch.tensor(each) for each in ids]
+
+
+def read_lines(folder, name):
+    with open(os.path.join(folder, name), encoding="utf-8") as file:
+        return file.read().splitlines()
+
+
+def take(model, kind, name, repeats, sequences):
+    for _ in range(repeats):
+        start = time.perf_counter()
+        rewards = [model.score(each) for each in sequences]
+        seconds = time.perf_counter() - start
+        if kind == "load":
+            print(f"loaded {time.perf_counter() - START:.3f}")
+        elif kind == "speed":
+            print(f"seconds {name} {seconds:.6f}", flush=True)
+        elif kind == "lone":
+            print(f"lone {1000 * seconds:.3f}", flush=True)
+    if kind != "warm":
+        for index, reward in enumerate(rewards):
+            print(f"reward {name} {index} {reward:.6f}", flush=True)
+
+
+def print_memory(name, field):
+    if os.path.exists("/proc/self/status"):
+        for line in read_lines("/proc/self", "status"):
+            if line.startswith(field + ":"):
+                print(f"memory {name} {line.split()[1]}")
+
+
 def main():
-    directory, threads, repeats, *lengths = sys.argv[1:]
-    lengths = [int(length) for length in lengths]
+    directory, threads, folder = sys.argv[1:]
     torch.set_num_threads(int(threads))
     kind = "scaled_dot_product_attention" if FUSED_ATTENTION else "attention in separate steps"
     python = sys.version.split()[0]
     print(f"about PyTorch {torch.__version__} (Python {python}), {kind}; bfloat16, {torch.get_num_threads()} threads")
     model = Model(directory)
     with torch.inference_mode():
-        for length in lengths:
-            print(f"reward {length} {model.score(ids(length)):.6f}", flush=True)
-        for length in lengths:
-            tokens = ids(length)
-            for _ in range(int(repeats)):
-                start = time.perf_counter()
-                model.score(tokens)
-                print(f"rate {length} {length / (time.perf_counter() - start):.2f}", flush=True)
+        for task in read_tasks(folder):
+            take(model, *task)
+    print_memory("peak", "VmHWM")
+    print_memory("anonymous", "RssAnon")
 
 
 main()

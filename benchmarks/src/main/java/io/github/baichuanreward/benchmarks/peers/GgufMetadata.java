@@ -30,7 +30,8 @@ final class GgufMetadata {
     /** Unknown, begin, end and one token for each byte stand in front of the words. */
     private static final int FIRST_BYTE = 3;
 
-    private static final int FIRST_WORD = FIRST_BYTE + 256;
+    /** The first id of a word. */
+    static final int FIRST_WORD = FIRST_BYTE + 256;
 
     private final GgufBytes bytes = new GgufBytes();
     private int count;

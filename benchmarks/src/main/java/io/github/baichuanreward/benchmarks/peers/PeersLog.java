@@ -7,28 +7,34 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
-import java.util.SortedSet;
 import java.util.TreeMap;
-import java.util.TreeSet;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What a run of {@code benchmarks/cpu-peers} wrote down. Its lines:
  *
  * <pre>
- * run KEY TEXT                    about the run: date, commit, machine and so on
- * turn CONTESTANT ROUND LINE      what a contestant printed; see {@link ScoringTurn}
+ * run KEY TEXT                                      about the run: date, commit, machine and so on
+ * task KIND NAME SEQUENCES TOKENS PAIRS ABOUT       a {@link Task}; PAIRS is 0 where groups are none
+ * turn CONTESTANT ROUND LINE                        what a contestant printed; see {@link ScoringTurn}
  * </pre>
  */
 final class PeersLog {
 
+    /** A task of a turn. */
+    record Described(
+            Task.Kind kind, String name, int sequences, long tokens, int pairs, String about) {}
+
     private final Map<String, String> run = new HashMap<>();
+    private final List<Described> tasks = new ArrayList<>();
     private final Map<Contestant, String> about = new EnumMap<>(Contestant.class);
     private final Map<Contestant, String> unavailable = new EnumMap<>(Contestant.class);
-    private final Map<Contestant, Map<Integer, Double>> rewards = new EnumMap<>(Contestant.class);
 
-    /** Tokens a second by contestant, length and round. */
-    private final Map<Contestant, Map<Integer, SortedMap<Integer, List<Double>>>> rates =
+    /** Rewards by contestant, task and sequence; one of each turn that told them. */
+    private final Map<Contestant, Map<String, SortedMap<Integer, List<Double>>>> rewards =
+            new EnumMap<>(Contestant.class);
+
+    /** What was measured, by contestant, what it is and round. */
+    private final Map<Contestant, Map<String, SortedMap<Integer, List<Double>>>> measured =
             new EnumMap<>(Contestant.class);
 
     private PeersLog() {}
@@ -73,75 +79,85 @@ final class PeersLog {
         return unavailable;
     }
 
-    /** The lengths that were measured. */
-    SortedSet<Integer> lengths() {
-        SortedSet<Integer> lengths = new TreeSet<>();
-        rates.values().forEach(byLength -> lengths.addAll(byLength.keySet()));
-        return lengths;
+    /** What was asked of all, in order. */
+    List<Described> tasks() {
+        return tasks;
     }
 
-    /** The reward of the sequence of that length, or null. */
-    @Nullable Double reward(Contestant contestant, int length) {
-        return rewards.getOrDefault(contestant, Map.of()).get(length);
+    /** Those of a kind. */
+    List<Described> tasks(Task.Kind kind) {
+        return tasks.stream().filter(task -> task.kind() == kind).toList();
     }
 
-    /** Tokens a second by round, each the median of the round's calls; empty if there are none. */
-    SortedMap<Integer, Double> rates(Contestant contestant, int length) {
-        SortedMap<Integer, Double> medians = new TreeMap<>();
-        rates.getOrDefault(contestant, Map.of())
-                .getOrDefault(length, new TreeMap<>())
-                .forEach((round, calls) -> medians.put(round, median(calls)));
-        return medians;
+    /** The rewards of a task's sequences, by their index; several if several turns told them. */
+    SortedMap<Integer, List<Double>> rewards(Contestant contestant, String task) {
+        return rewards.getOrDefault(contestant, Map.of()).getOrDefault(task, new TreeMap<>());
     }
 
-    /** The middle one, or the mean of the two in the middle. */
-    static double median(Iterable<Double> values) {
-        List<Double> sorted = new ArrayList<>();
-        values.forEach(sorted::add);
-        sorted.sort(null);
-        int upper = sorted.size() / 2;
-        int lower = (sorted.size() - 1) / 2;
-        return (sorted.get(lower) + sorted.get(upper)) / 2;
+    /**
+     * Numbers by round.
+     *
+     * @param what {@code loaded}, {@code lone}, {@code memory peak}, {@code memory anonymous}, or
+     *     {@code seconds} and the name of a task
+     * @return empty if there are none
+     */
+    SortedMap<Integer, List<Double>> measured(Contestant contestant, String what) {
+        return measured.getOrDefault(contestant, Map.of()).getOrDefault(what, new TreeMap<>());
     }
 
     private void add(String line) {
-        List<String> words = Arrays.asList(line.split(" ", 5));
+        String[] words = line.split(" ", 4);
+        switch (words[0]) {
+            case "run" -> run.put(words[1], line.split(" ", 3)[2]);
+            case "task" -> tasks.add(task(line.split(" ", 7)));
+            case "turn" -> addTurn(Contestant.of(words[1]), Integer.parseInt(words[2]), words[3]);
+            default -> throw new IllegalArgumentException(words[0]);
+        }
+    }
+
+    private static Described task(String[] words) {
+        return new Described(
+                Task.Kind.of(words[1]),
+                words[2],
+                Integer.parseInt(words[3]),
+                Long.parseLong(words[4]),
+                Integer.parseInt(words[5]),
+                words[6]);
+    }
+
+    private void addTurn(Contestant contestant, int round, String line) {
+        List<String> words = Arrays.asList(line.split(" ", -1));
         switch (words.get(0)) {
-            case "run" -> run.put(words.get(1), line.split(" ", 3)[2]);
-            case "turn" -> {
-                int round = Integer.parseInt(words.get(2));
-                addTurn(Contestant.of(words.get(1)), round, words.get(3), words.get(4));
-            }
+            case "about" -> about.put(contestant, line.split(" ", 2)[1]);
+            case "unavailable" -> unavailable.put(contestant, line.split(" ", 2)[1]);
+            case "reward" ->
+                    add(
+                            rewards,
+                            contestant,
+                            words.get(1),
+                            Integer.parseInt(words.get(2)),
+                            words.get(3));
+            case "loaded", "lone" -> add(measured, contestant, words.get(0), round, words.get(1));
+            case "seconds", "memory" ->
+                    add(
+                            measured,
+                            contestant,
+                            words.get(0) + " " + words.get(1),
+                            round,
+                            words.get(2));
             default -> throw new IllegalArgumentException(words.get(0));
         }
     }
 
-    private void addTurn(Contestant contestant, int round, String kind, String rest) {
-        switch (kind) {
-            case "about" -> about.put(contestant, rest);
-            case "unavailable" -> unavailable.put(contestant, rest);
-            case "reward" -> {
-                Measured measured = Measured.of(rest);
-                rewards.computeIfAbsent(contestant, key -> new HashMap<>())
-                        .put(measured.length(), measured.value());
-            }
-            case "rate" -> {
-                Measured measured = Measured.of(rest);
-                rates.computeIfAbsent(contestant, key -> new HashMap<>())
-                        .computeIfAbsent(measured.length(), key -> new TreeMap<>())
-                        .computeIfAbsent(round, key -> new ArrayList<>())
-                        .add(measured.value());
-            }
-            default -> throw new IllegalArgumentException(kind);
-        }
-    }
-
-    /** A number that belongs to a length. */
-    private record Measured(int length, double value) {
-
-        static Measured of(String text) {
-            String[] words = text.split(" ", 2);
-            return new Measured(Integer.parseInt(words[0]), Double.parseDouble(words[1]));
-        }
+    private static void add(
+            Map<Contestant, Map<String, SortedMap<Integer, List<Double>>>> to,
+            Contestant contestant,
+            String what,
+            int number,
+            String value) {
+        to.computeIfAbsent(contestant, key -> new HashMap<>())
+                .computeIfAbsent(what, key -> new TreeMap<>())
+                .computeIfAbsent(number, key -> new ArrayList<>())
+                .add(Double.parseDouble(value));
     }
 }

@@ -2,58 +2,62 @@ package io.github.baichuanreward.benchmarks.peers;
 
 import io.github.baichuanreward.LoadOptions;
 import io.github.baichuanreward.RewardModel;
+import io.github.baichuanreward.Score;
 import io.github.baichuanreward.backend.BackendException;
 import io.github.baichuanreward.backend.Precision;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 
 /**
- * This library's turn in a round: loads the model on the CPU, scores one sequence of each length to
- * warm up, then each again several times, and prints what it found, a line each:
+ * This library's turn in a round: does the tasks of a folder on the CPU, all sequences of a task in
+ * one call, and prints what it found, a line each:
  *
  * <pre>
- * about TEXT                 what ran
- * reward LENGTH REWARD       of the sequence of that length
- * rate LENGTH TOKENS/S       of one call; several of them
- * unavailable TEXT           instead of all others, if the backend does not have the precision
+ * about TEXT                   what ran
+ * loaded SECONDS               from the start of the program to the first reward
+ * seconds NAME SECONDS         for all sequences of that task; once for each time
+ * lone MILLISECONDS            for a request; once for each
+ * reward NAME INDEX REWARD     of a task's sequence, from 0
+ * memory peak KIB              most that was resident, mapped files among it
+ * memory anonymous KIB         resident at the end without mapped files
+ * unavailable TEXT             instead of all others, if the backend does not have the precision
  * </pre>
+ *
+ * <p>The peers' programs print the same. Memory is told where there is {@code /proc/self/status}.
  */
 final class ScoringTurn {
 
-    /** Smaller ids are control and byte tokens in the vocabulary made up for llama.cpp. */
-    private static final int FIRST_ID = 259;
+    private static final Path STATUS = Path.of("/proc/self/status");
 
-    private static final int DIFFERENT_IDS = 3000;
+    private final PrintStream out;
+    private final Path folder;
 
-    private ScoringTurn() {}
+    private ScoringTurn(PrintStream out, Path folder) {
+        this.out = out;
+        this.folder = folder;
+    }
 
-    /** Arguments: MODEL_DIRECTORY PRECISION THREADS REPEATS LENGTH... */
+    /** Arguments: MODEL_DIRECTORY PRECISION THREADS TASKS, a folder that {@link Tasks} wrote. */
     public static void main(String[] arguments) throws IOException {
-        if (arguments.length < 5) {
-            throw new IllegalArgumentException(
-                    "needed: MODEL_DIRECTORY PRECISION THREADS REPEATS LENGTH...");
+        if (arguments.length != 4) {
+            throw new IllegalArgumentException("needed: MODEL_DIRECTORY PRECISION THREADS TASKS");
         }
         LoadOptions options =
                 LoadOptions.defaults()
                         .withBackend("cpu")
                         .withPrecision(Precision.valueOf(arguments[1].toUpperCase(Locale.ROOT)))
                         .withThreads(Integer.parseInt(arguments[2]));
-        int repeats = Integer.parseInt(arguments[3]);
-        List<Integer> lengths = Arrays.stream(arguments).skip(4).map(Integer::valueOf).toList();
-        take(System.out, Path.of(arguments[0]), options, repeats, lengths);
+        take(System.out, Path.of(arguments[0]), options, Path.of(arguments[3]));
     }
 
-    static void take(
-            PrintStream out,
-            Path directory,
-            LoadOptions options,
-            int repeats,
-            List<Integer> lengths)
+    static void take(PrintStream out, Path directory, LoadOptions options, Path folder)
             throws IOException {
+        List<Task> tasks = Task.read(folder);
         RewardModel loaded;
         try {
             loaded = RewardModel.load(directory, options);
@@ -66,33 +70,60 @@ final class ScoringTurn {
             return;
         }
         try (RewardModel model = loaded) {
-            out.printf("about %s; %s%n", javaVersion(), model.backend());
-            for (int length : lengths) {
-                float reward = model.scoreIds(List.of(ids(length))).get(0).reward();
-                out.printf(Locale.ROOT, "reward %d %.6f%n", length, reward);
+            ScoringTurn turn = new ScoringTurn(out, folder);
+            turn.print("about %s; %s", javaVersion(), model.backend());
+            for (Task task : tasks) {
+                turn.take(task, model);
             }
-            for (int length : lengths) {
-                List<int[]> sequence = List.of(ids(length));
-                for (int i = 0; i < repeats; i++) {
-                    long start = System.nanoTime();
-                    model.scoreIds(sequence);
-                    double seconds = (System.nanoTime() - start) / 1e9;
-                    out.printf(Locale.ROOT, "rate %d %.2f%n", length, length / seconds);
-                }
+            turn.memory("peak", "VmHWM");
+            turn.memory("anonymous", "RssAnon");
+        }
+    }
+
+    private void take(Task task, RewardModel model) throws IOException {
+        List<int[]> sequences = task.sequences(folder);
+        List<Score> scores = List.of();
+        for (int i = 0; i < task.repeats(); i++) {
+            long start = System.nanoTime();
+            scores = model.scoreIds(sequences);
+            double seconds = (System.nanoTime() - start) / 1e9;
+            switch (task.kind()) {
+                case LOAD -> print("loaded %.3f", sinceStart());
+                case WARM -> {}
+                case SPEED -> print("seconds %s %.6f", task.name(), seconds);
+                case LONE -> print("lone %.3f", 1e3 * seconds);
+            }
+        }
+        if (task.kind() != Task.Kind.WARM) {
+            for (int i = 0; i < scores.size(); i++) {
+                print("reward %s %d %.6f", task.name(), i, scores.get(i).reward());
             }
         }
     }
 
-    /** The ids that all who take part compute with; the peers' programs make the same. */
-    static int[] ids(int length) {
-        int[] ids = new int[length];
-        for (int i = 0; i < length; i++) {
-            ids[i] = FIRST_ID + i * 37 % DIFFERENT_IDS;
+    private void memory(String name, String field) throws IOException {
+        if (!Files.isReadable(STATUS)) {
+            return;
         }
-        return ids;
+        for (String line : Files.readAllLines(STATUS)) {
+            String[] words = line.split("\\s+", -1);
+            if (words[0].equals(field + ":")) {
+                print("memory %s %s", name, words[1]);
+            }
+        }
+    }
+
+    /** The virtual machine's own start is among it. */
+    private static double sinceStart() {
+        long start = ManagementFactory.getRuntimeMXBean().getStartTime();
+        return (System.currentTimeMillis() - start) / 1e3;
     }
 
     private static String javaVersion() {
         return System.getProperty("java.vm.name") + " " + System.getProperty("java.version");
+    }
+
+    private void print(String format, Object... values) {
+        out.println(String.format(Locale.ROOT, format, values));
     }
 }

@@ -17,36 +17,67 @@ class PeersReportTest {
             run model 40 layers
             run threads 2
             run rounds 3
-            run repeats 3
+            task load first 1 32 0 one sequence of 32 tokens
+            task warm warm-up 3 400 0 to warm up
+            task speed 128 1 128 0 one sequence
+            task speed pairs 2 600 1 pairs of somebody
+            task lone lone 1 128 0 one sequence of 128 tokens, 2 times in a turn
             """;
 
     private static final String OURS =
             """
             turn ours-float32 1 about Java 17; cpu: float32
-            turn ours-float32 1 reward 32 0.643987
-            turn ours-float32 1 rate 32 90.00
-            turn ours-float32 1 rate 32 110.00
-            turn ours-float32 1 rate 32 100.00
+            turn ours-float32 1 loaded 0.500
+            turn ours-float32 1 reward first 0 0.643987
+            turn ours-float32 1 seconds 128 1.28
+            turn ours-float32 1 seconds 128 6.40
+            turn ours-float32 1 seconds 128 0.64
+            turn ours-float32 1 reward 128 0 -1.5
+            turn ours-float32 1 seconds pairs 3
+            turn ours-float32 1 reward pairs 0 0.25
+            turn ours-float32 1 reward pairs 1 -0.75
+            turn ours-float32 1 lone 500
+            turn ours-float32 1 lone 540
+            turn ours-float32 1 reward lone 0 1
+            turn ours-float32 1 memory peak 2000000
+            turn ours-float32 1 memory anonymous 500000
             turn ours-bfloat16 1 unavailable cpu: precision bfloat16 is not available
             turn ours-float32 2 about Java 17; cpu: float32
-            turn ours-float32 2 reward 32 0.643987
-            turn ours-float32 2 rate 32 60.00
-            turn ours-float32 3 about Java 17; cpu: float32
-            turn ours-float32 3 reward 32 0.643987
-            turn ours-float32 3 rate 32 120.00
+            turn ours-float32 2 loaded 0.700
+            turn ours-float32 2 seconds 128 2
+            turn ours-float32 2 seconds pairs 4
+            turn ours-float32 2 lone 610
+            turn ours-float32 2 lone 600
+            turn ours-float32 2 memory peak 3000000
+            turn ours-float32 2 memory anonymous 500000
+            turn ours-float32 3 loaded 0.550
+            turn ours-float32 3 seconds 128 0.64
+            turn ours-float32 3 seconds pairs 2
+            turn ours-float32 3 lone 505
+            turn ours-float32 3 lone 501
+            turn ours-float32 3 memory peak 2000000
+            turn ours-float32 3 memory anonymous 500000
             """;
 
     private static final String LLAMA =
             """
             turn llama.cpp 1 about llama.cpp v0
-            turn llama.cpp 1 reward 32 0.644085
-            turn llama.cpp 1 rate 32 80.00
-            turn llama.cpp 2 rate 32 40.00
-            turn llama.cpp 3 rate 32 75.00
+            turn llama.cpp 1 loaded 1.25
+            turn llama.cpp 1 reward first 0 0.644085
+            turn llama.cpp 1 seconds 128 1.6
+            turn llama.cpp 2 seconds 128 4
+            turn llama.cpp 3 seconds 128 1
+            turn llama.cpp 1 seconds pairs 5
+            turn llama.cpp 2 seconds pairs 5
+            turn llama.cpp 1 lone 1500
+            turn llama.cpp 1 reward 128 0 -1.4
+            turn llama.cpp 1 reward pairs 0 0.25
+            turn llama.cpp 1 reward pairs 1 -0.7512
+            turn llama.cpp 1 reward lone 0 1
             """;
 
     @Test
-    void tellsMediansSpreadAndRatios() {
+    void tellsWhatRanOnWhat() {
         assertThat(report(RUN + OURS + LLAMA))
                 .startsWith(
                         "# Scoring on a CPU beside llama.cpp and PyTorch\n\n2026-01-02, commit abcdef0. A processor")
@@ -60,16 +91,15 @@ class PeersReportTest {
                         """)
                 .contains(
                         """
-                        | tokens | | tokens/s | beside llama.cpp | within a round |
-                        |---|---|---|---|---|
-                        | 32 | this library, float32 | 100.0 (60.0 to 120.0) | 1.33 | 1.50 (1.25 to 1.60) |
-                        | 32 | llama.cpp, bfloat16 | 75.0 (40.0 to 80.0) | 1.00 | 1.00 (1.00 to 1.00) |
+                        ## Workloads
+
+                        | workload | sequences | tokens | what it is |
+                        |---|---|---|---|
+                        | 128 | 1 | 128 | one sequence |
+                        | pairs | 2 | 600 | pairs of somebody |
                         """)
                 .endsWith(
                         """
-                        | tokens | this library, float32 | llama.cpp, bfloat16 |
-                        |---|---|---|
-                        | 32 | 0.6440 | 0.6441 |
 
                         ```json
                         {
@@ -86,14 +116,75 @@ class PeersReportTest {
     }
 
     @Test
-    void leavesRatiosOutWithoutLlamaCpp() {
-        assertThat(report(RUN + OURS))
-                .contains("| 32 | this library, float32 | 100.0 (60.0 to 120.0) |  |  |\n");
+    void tellsMediansSpreadAndRatios() {
+        assertThat(report(RUN + OURS + LLAMA))
+                .contains(
+                        """
+                        | workload | | tokens/s | beside llama.cpp | within a round |
+                        |---|---|---|---|---|
+                        | 128 | this library, float32 | 100.0 (64.0 to 200.0) | 1.25 | 1.56 (1.25 to 2.00) |
+                        | 128 | llama.cpp, bfloat16 | 80.0 (32.0 to 128.0) | 1.00 | 1.00 (1.00 to 1.00) |
+                        | pairs | this library, float32 | 200.0 (150.0 to 300.0) | 1.67 | 1.46 (1.25 to 1.67) |
+                        | pairs | llama.cpp, bfloat16 | 120.0 (120.0 to 120.0) | 1.00 | 1.00 (1.00 to 1.00) |
+                        """)
+                .contains(
+                        """
+                        | workload | pairs | | pairs/s |
+                        |---|---|---|---|
+                        | pairs | 1 | this library, float32 | 0.3333 (0.2500 to 0.5000) |
+                        | pairs | 1 | llama.cpp, bfloat16 | 0.2000 (0.2000 to 0.2000) |
+                        """);
     }
 
     @Test
-    void takesTheMeanOfTheTwoInTheMiddle() {
-        assertThat(PeersLog.median(List.of(4.0, 1.0, 3.0, 100.0))).isEqualTo(3.5);
+    void tellsLatenciesOverAllRounds() {
+        assertThat(report(RUN + OURS + LLAMA))
+                .contains(
+                        """
+                        | | calls | p50, ms | p99, ms | longest, ms |
+                        |---|---|---|---|---|
+                        | this library, float32 | 6 | 505.0 (500.0 to 600.0) | 610.0 | 610.0 |
+                        | llama.cpp, bfloat16 | 1 | 1500.0 (1500.0 to 1500.0) | 1500.0 | 1500.0 |
+                        """);
+    }
+
+    @Test
+    void tellsLoadingAndWhatIsKnownOfMemory() {
+        assertThat(report(RUN + OURS + LLAMA))
+                .contains(
+                        """
+                        | | first reward, s | peak, GB | not mapped from files, GB |
+                        |---|---|---|---|
+                        | this library, float32 | 0.55 (0.50 to 0.70) | 2.05 (2.05 to 3.07) | 0.51 (0.51 to 0.51) |
+                        | llama.cpp, bfloat16 | 1.25 (1.25 to 1.25) |  |  |
+                        """);
+    }
+
+    @Test
+    void tellsTheLargestDifferencesOfRewards() {
+        assertThat(report(RUN + OURS + LLAMA))
+                .contains(
+                        """
+                        | workload | sequences | lowest | highest | llama.cpp, bfloat16 |
+                        |---|---|---|---|---|
+                        | first | 1 | 0.6440 | 0.6440 | 0.0001 |
+                        | 128 | 1 | -1.5000 | -1.5000 | 0.1000 |
+                        | pairs | 2 | -0.7500 | 0.2500 | 0.0012 |
+                        | lone | 1 | 1.0000 | 1.0000 | 0.0000 |
+                        """);
+    }
+
+    @Test
+    void leavesRatiosOutWithoutLlamaCpp() {
+        assertThat(report(RUN + OURS))
+                .contains("| 128 | this library, float32 | 100.0 (64.0 to 200.0) |  |  |\n");
+    }
+
+    @Test
+    void leavesOutWhatNobodyAskedFor() {
+        String run = RUN.replaceAll("task speed .*\n", "");
+
+        assertThat(report(run + OURS)).doesNotContain("## Speed", "## Pairs");
     }
 
     @Test
@@ -102,9 +193,27 @@ class PeersReportTest {
 
         assertThatThrownBy(() -> report(RUN + OURS + other))
                 .isInstanceOf(IllegalStateException.class)
-                .hasMessageContaining("32 tokens")
+                .hasMessageContaining("sequence 0 of \"first\"")
                 .hasMessageContaining("0.643987")
                 .hasMessageContaining("-0.644085");
+    }
+
+    @Test
+    void comparesTheRewardsOfEverySequence() {
+        String other = LLAMA.replace("-0.7512", "0.7512");
+
+        assertThatThrownBy(() -> report(RUN + OURS + other))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("sequence 1 of \"pairs\"");
+    }
+
+    @Test
+    void refusesRewardsThatChangeBetweenRounds() {
+        String later = "turn ours-float32 2 reward lone 0 1.3\n";
+
+        assertThatThrownBy(() -> report(RUN + OURS + later))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("1.3");
     }
 
     @Test
@@ -117,6 +226,15 @@ class PeersReportTest {
     }
 
     @Test
+    void refusesAContestantWithoutAReward() {
+        String silent = LLAMA.replace("turn llama.cpp 1 reward pairs 1 -0.7512\n", "");
+
+        assertThatThrownBy(() -> report(RUN + OURS + silent))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("llama.cpp, bfloat16 has no reward of sequence 1 of \"pairs\"");
+    }
+
+    @Test
     void refusesARunWithoutItsFacts() {
         assertThatThrownBy(() -> report(RUN.replace("run commit abcdef0\n", "") + OURS))
                 .isInstanceOf(IllegalArgumentException.class)
@@ -124,19 +242,23 @@ class PeersReportTest {
     }
 
     @Test
-    void refusesAContestantWithoutARate() {
-        String silent = "turn pytorch 1 about PyTorch\nturn pytorch 1 reward 32 0.64\n";
+    void refusesAContestantWithoutATime() {
+        for (String told : List.of("seconds 128", "lone", "loaded")) {
+            String silent = LLAMA.replaceAll("turn llama.cpp . " + told + " .*\n", "");
 
-        assertThatThrownBy(() -> report(RUN + OURS + silent))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("PyTorch, bfloat16 has no rate at 32 tokens");
+            assertThatThrownBy(() -> report(RUN + OURS + silent))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("llama.cpp, bfloat16 did not tell \"" + told + "\"");
+        }
     }
 
     @Test
     void quotesALineThatItDoesNotKnow() {
-        assertThatThrownBy(() -> report(RUN + "turn pytorch 1 Traceback\n"))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("turn pytorch 1 Traceback");
+        for (String line : List.of("turn pytorch 1 Traceback", "task speed 128", "dance")) {
+            assertThatThrownBy(() -> report(RUN + line + "\n"))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining(line);
+        }
     }
 
     private static String report(String lines) {
