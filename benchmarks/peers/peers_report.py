@@ -6,7 +6,7 @@ import json
 import math
 import statistics
 import sys
-from typing import Any, Dict, Iterable, List
+from typing import Any, Dict, Iterable, List, Tuple
 
 Record = Dict[str, Any]
 
@@ -158,7 +158,8 @@ def errors(records: List[Record]) -> str:
         "## Rewards beside float64",
         "",
         "Distance of rewards from float64 on the same stored weights, when sequences are scored together; and how far a reward",
-        "moves when its sequence is scored alone instead.",
+        "moves when its sequence is scored alone instead. How far one reward is off is chance: the standard error says how much of",
+        "a root mean square may be.",
         "",
     ]
     golden = of_kind(records, "golden")
@@ -185,6 +186,7 @@ def over_all(found: List[Record]) -> List[Record]:
             mine = [r for r in found if (r["dtype"], r["peer"]) == (dtype, peer) and r["model"] in common]
             if mine:
                 sequences = sum(r["sequences"] for r in mine)
+                rms, rms_error = together(mine)
                 rows.append(
                     {
                         "model": f"{len(mine)} models",
@@ -192,20 +194,39 @@ def over_all(found: List[Record]) -> List[Record]:
                         "peer": peer,
                         "sequences": sequences,
                         "largest": max(r["largest"] for r in mine),
-                        "rms": math.sqrt(sum(r["rms"] ** 2 * r["sequences"] for r in mine) / sequences),
+                        "rms": rms,
+                        "rms_error": rms_error,
                         "moved": max(r["moved"] for r in mine),
                     }
                 )
     return rows
 
 
+def root_mean_square(squares: List[float]) -> Tuple[float, float]:
+    """And its standard error, from how the squares spread; 0 where one square does not tell."""
+    rms = math.sqrt(statistics.fmean(squares))
+    if rms == 0 or len(squares) == 1:
+        return rms, 0.0
+    return rms, statistics.stdev(squares) / math.sqrt(len(squares)) / (2 * rms)
+
+
+def together(found: List[Record]) -> Tuple[float, float]:
+    """The root mean square of several records' distances, and its standard error."""
+    sequences = sum(r["sequences"] for r in found)
+    rms = math.sqrt(sum(r["rms"] ** 2 * r["sequences"] for r in found) / sequences)
+    if rms == 0:
+        return rms, 0.0
+    # That of a mean square is 2 rms times that of its root.
+    return rms, math.hypot(*(2 * r["rms"] * r["rms_error"] * r["sequences"] / sequences for r in found)) / (2 * rms)
+
+
 def error_table(rows: List[Record]) -> List[str]:
     lines = [
-        "| model | type | | sequences | largest distance | root mean square | moves by up to |",
-        "|---|---|---|---|---|---|---|",
+        "| model | type | | sequences | largest distance | root mean square | its standard error | moves by up to |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for r in rows:
-        numbers = " | ".join(small(r[key]) for key in ("largest", "rms", "moved"))
+        numbers = " | ".join(small(r[key]) for key in ("largest", "rms", "rms_error", "moved"))
         lines.append(f"| {r['model']} | {r['dtype']} | {TITLES[r['peer']]} | {r['sequences']} | {numbers} |")
     return lines
 

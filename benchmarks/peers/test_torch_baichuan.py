@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -160,6 +161,39 @@ class PiecesTest(unittest.TestCase):
         self.assertNotEqual(first[20:], second[20:25])
         self.assertEqual([len(first), len(second), len(other)], [25, 29, 30])
         self.assertTrue(all(3 <= t < 100 for t in first + second + other))
+
+
+    def test_groups_keep_their_ids_without_the_first(self) -> None:
+        workload = workloads.Workload("name", [[20, 5], [20, 9], [30, 8]])
+        rest = workload.after(1)
+        self.assertEqual(rest.sequences(100), workload.sequences(100)[1:])
+        self.assertEqual(rest.after(1).at_most(1).sequences(100), workload.sequences(100)[2:])
+        self.assertEqual(rest.shortened(4).lengths(), [8, 10])
+        self.assertEqual(workload.after(3).at_most(100).sequences(100), [])
+
+
+class StandardErrorTest(unittest.TestCase):
+    def test_the_root_mean_square_of_many_draws_spreads_by_it(self) -> None:
+        torch.manual_seed(1)
+        draws = [peers_report.root_mean_square((torch.randn(200) ** 2).tolist()) for _ in range(300)]
+        spread = statistics.stdev(rms for rms, _ in draws)
+        self.assertAlmostEqual(statistics.fmean(error for _, error in draws), spread, delta=0.1 * spread)
+
+    def test_one_distance_and_no_distance_have_none(self) -> None:
+        self.assertEqual(peers_report.root_mean_square([4.0]), (2.0, 0.0))
+        self.assertEqual(peers_report.root_mean_square([0.0, 0.0]), (0.0, 0.0))
+
+    def test_records_together_are_nearly_what_all_their_distances_are(self) -> None:
+        torch.manual_seed(2)
+        squares = [(torch.randn(n) ** 2).tolist() for n in (40, 400)]
+        records = []
+        for each in squares:
+            rms, rms_error = peers_report.root_mean_square(each)
+            records.append({"sequences": len(each), "rms": rms, "rms_error": rms_error})
+        rms, rms_error = peers_report.together(records)
+        expected, expected_error = peers_report.root_mean_square(squares[0] + squares[1])
+        self.assertAlmostEqual(rms, expected, places=12)
+        self.assertAlmostEqual(rms_error, expected_error, delta=0.02 * expected_error)
 
 
 class OutOfMemoryTest(unittest.TestCase):

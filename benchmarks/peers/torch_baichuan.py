@@ -53,6 +53,8 @@ FLEX_SIZES = (2048, 4096, 8192)
 PLAIN_FLEX_SIZES = (64, 128, 256, 512)
 # Of the budget, for rewards beside float64.
 ERRORS_SHARE = 0.2
+# By what lengths are divided, of half of the tokens whose rewards are compared with float64.
+CUT = 4
 
 
 class Log:
@@ -420,14 +422,18 @@ class Contest:
                     self.log.left_out(f"{each.name}, {name}, {dtype}", error)
 
     def _sequences(self, model: Model, directory: Optional[Path]) -> List[List[int]]:
-        """Those that a golden model names; else some of the mix."""
+        """Those that a golden model names; else some of the mix, as long as they are and cut.
+
+        How far one reward is off is chance, and few sequences, which are long, would measure chance alone.
+        """
         if is_golden(directory):
             return [case["input_ids"] for case in golden_cases(directory)]
-        mix = workloads.read(self.options.workload_folder, "mix")
         shorter = 8 if self.options.tiny else 1
-        tokens = self.options.error_tokens // shorter
-        mix = mix.shortened(shorter).fitting(model.config.max_length).at_most(tokens)
-        return mix.sequences(model.config.vocabulary)
+        tokens = self.options.error_tokens // shorter // 2
+        mix = workloads.read(self.options.workload_folder, "mix").shortened(shorter).fitting(model.config.max_length)
+        whole = mix.at_most(tokens)
+        cut = mix.after(len(whole.groups)).shortened(CUT).at_most(tokens)
+        return whole.sequences(model.config.vocabulary) + cut.sequences(model.config.vocabulary)
 
     def _check_golden(self, name: str, directory: Optional[Path], reference: List[float]) -> None:
         """The float64 of this program beside that of upstream's own code."""
@@ -442,15 +448,17 @@ class Contest:
         each.begin(model)
         together = each.score(sequences).rewards
         alone = [each.score([ids]).rewards[0] for ids in sequences]
-        distances = [abs(a - b) for a, b in zip(together, reference)]
+        squares = [(a - b) ** 2 for a, b in zip(together, reference)]
+        rms, rms_error = peers_report.root_mean_square(squares)
         self.log.add(
             "error",
             model=model,
             dtype=dtype,
             peer=each.name,
             sequences=len(sequences),
-            largest=max(distances),
-            rms=math.sqrt(sum(d * d for d in distances) / len(distances)),
+            largest=math.sqrt(max(squares)),
+            rms=rms,
+            rms_error=rms_error,
             moved=max(abs(a - b) for a, b in zip(together, alone)),
             rewards=together,
         )
@@ -526,7 +534,12 @@ def parse(arguments: Optional[List[str]] = None) -> argparse.Namespace:
         "--errors", nargs="*", help="models whose rewards are compared with float64: directories or shapes (788m)"
     )
     parser.add_argument("--error_dtypes", type=names, default=["bfloat16", "float16"])
-    parser.add_argument("--error_tokens", type=int, default=8192, help="of the mix, where a model names no sequences")
+    parser.add_argument(
+        "--error_tokens",
+        type=int,
+        default=8192,
+        help="of the mix, where a model names no sequences: half as it is, half in sequences cut to a quarter",
+    )
     parser.add_argument("--no_speed", action="store_true", help="rewards alone")
     parser.add_argument("--ours_backend", default="cuda", choices=("cuda", "cpu"))
     parser.add_argument("--device", help="cuda where there is one, else cpu")

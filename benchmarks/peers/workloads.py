@@ -12,11 +12,13 @@ _FIRST_ID = 3  # those before are unk, bos and eos
 class Workload(NamedTuple):
     """Sequences that are scored at once.
 
-    A group is a prompt's length and those of its answers; the sequences of a group begin with the same ids.
+    A group is a prompt's length and those of its answers; the sequences of a group begin with the same ids, which come from
+    the group's number.
     """
 
     name: str
     groups: List[List[int]]
+    first: int = 0  # the first group's number
 
     def lengths(self) -> List[int]:
         """Tokens of each sequence: of its prompt and its answer."""
@@ -33,22 +35,26 @@ class Workload(NamedTuple):
             if count > 0 and sum_so_far > tokens:
                 break
             count += 1
-        return Workload(self.name, self.groups[:count])
+        return self._replace(groups=self.groups[:count])
+
+    def after(self, count: int) -> Workload:
+        """Without the first groups; the others keep their numbers."""
+        return self._replace(groups=self.groups[count:], first=self.first + count)
 
     def fitting(self, longest: int) -> Workload:
         """Without the groups that have a sequence of more tokens."""
         kept = [group for group in self.groups if group[0] + max(group[1:]) <= longest]
-        return Workload(self.name, kept)
+        return self._replace(groups=kept)
 
     def shortened(self, divisor: int) -> Workload:
         """With lengths divided, to try everything fast."""
         groups = [[-(-length // divisor) for length in group] for group in self.groups]
-        return Workload(self.name, groups)
+        return self._replace(groups=groups)
 
     def sequences(self, vocabulary: int) -> List[List[int]]:
         """Token ids of each sequence, the same for the same vocabulary."""
         found = []
-        for g, group in enumerate(self.groups):
+        for g, group in enumerate(self.groups, self.first):
             prompt = _ids(g, 0, group[0], vocabulary)
             for a, answer in enumerate(group[1:]):
                 found.append(prompt + _ids(g, a + 1, answer, vocabulary))
