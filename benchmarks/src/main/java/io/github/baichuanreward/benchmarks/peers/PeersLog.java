@@ -22,7 +22,13 @@ final class PeersLog {
 
     /** A task of a turn. */
     record Described(
-            Task.Kind kind, String name, int sequences, long tokens, int pairs, String about) {}
+            Task.Kind kind, String name, int sequences, long tokens, int pairs, String about) {
+
+        /** The name for people: a length has its unit. */
+        String title() {
+            return name.matches("[0-9]+") ? name + " tokens" : name;
+        }
+    }
 
     private final Map<String, String> run = new HashMap<>();
     private final List<Described> tasks = new ArrayList<>();

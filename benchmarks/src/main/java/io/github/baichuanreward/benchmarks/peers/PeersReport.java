@@ -106,7 +106,7 @@ final class PeersReport {
         for (PeersLog.Described task : log.tasks(Task.Kind.SPEED)) {
             line(
                     "| %s | %d | %d | %s |",
-                    task.name(), task.sequences(), task.tokens(), task.about());
+                    task.title(), task.sequences(), task.tokens(), task.about());
         }
         line("");
     }
@@ -130,7 +130,7 @@ final class PeersReport {
                 SortedMap<Integer, Double> rates = rates(contestant, task, task.tokens());
                 line(
                         "| %s | %s | %s | %s |",
-                        task.name(),
+                        task.title(),
                         contestant.title(),
                         Spread.of(rates.values()).text("%.1f"),
                         ratios(rates, task));

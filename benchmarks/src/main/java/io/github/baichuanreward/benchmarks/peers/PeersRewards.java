@@ -82,7 +82,7 @@ final class PeersRewards {
                         String.format(
                                 Locale.ROOT,
                                 "| %s | %d | %.4f | %.4f |",
-                                task.name(),
+                                task.title(),
                                 task.sequences(),
                                 spread.lowest(),
                                 spread.highest()));

@@ -95,7 +95,7 @@ class PeersReportTest {
 
                         | workload | sequences | tokens | what it is |
                         |---|---|---|---|
-                        | 128 | 1 | 128 | one sequence |
+                        | 128 tokens | 1 | 128 | one sequence |
                         | pairs | 2 | 600 | pairs of somebody |
                         """)
                 .endsWith(
@@ -122,8 +122,8 @@ class PeersReportTest {
                         """
                         | workload | | tokens/s | beside llama.cpp | within a round |
                         |---|---|---|---|---|
-                        | 128 | this library, float32 | 100.0 (64.0 to 200.0) | 1.25 | 1.56 (1.25 to 2.00) |
-                        | 128 | llama.cpp, bfloat16 | 80.0 (32.0 to 128.0) | 1.00 | 1.00 (1.00 to 1.00) |
+                        | 128 tokens | this library, float32 | 100.0 (64.0 to 200.0) | 1.25 | 1.56 (1.25 to 2.00) |
+                        | 128 tokens | llama.cpp, bfloat16 | 80.0 (32.0 to 128.0) | 1.00 | 1.00 (1.00 to 1.00) |
                         | pairs | this library, float32 | 200.0 (150.0 to 300.0) | 1.67 | 1.46 (1.25 to 1.67) |
                         | pairs | llama.cpp, bfloat16 | 120.0 (120.0 to 120.0) | 1.00 | 1.00 (1.00 to 1.00) |
                         """)
@@ -168,7 +168,7 @@ class PeersReportTest {
                         | workload | sequences | lowest | highest | llama.cpp, bfloat16 |
                         |---|---|---|---|---|
                         | first | 1 | 0.6440 | 0.6440 | 0.0001 |
-                        | 128 | 1 | -1.5000 | -1.5000 | 0.1000 |
+                        | 128 tokens | 1 | -1.5000 | -1.5000 | 0.1000 |
                         | pairs | 2 | -0.7500 | 0.2500 | 0.0012 |
                         | lone | 1 | 1.0000 | 1.0000 | 0.0000 |
                         """);
@@ -177,7 +177,7 @@ class PeersReportTest {
     @Test
     void leavesRatiosOutWithoutLlamaCpp() {
         assertThat(report(RUN + OURS))
-                .contains("| 128 | this library, float32 | 100.0 (64.0 to 200.0) |  |  |\n");
+                .contains("| 128 tokens | this library, float32 | 100.0 (64.0 to 200.0) |  |  |\n");
     }
 
     @Test
