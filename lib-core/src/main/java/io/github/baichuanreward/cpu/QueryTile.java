@@ -32,16 +32,11 @@ final class QueryTile {
     /** For the roundings of scores, when they are bounded. */
     private static final float MARGIN = 1;
 
-    /** For those of queries and keys, to bfloat16 at worst, and of norms. */
-    private static final float NORM_MARGIN = 1.01f;
-
     /** What the scores of a head may add to the distance that its bias has to bridge. */
     private static final float LIKELY_SPREAD = 16;
 
-    /** Of a tile of keys whose norm is not known yet. */
-    private static final float UNKNOWN = -1;
-
     private final AttentionProducts products;
+    private final ProductBounds bounds;
     private final int headDim;
     private final int hidden;
     private final float scale;
@@ -56,20 +51,13 @@ final class QueryTile {
     /** Of each tile of keys, whether it has no weight. */
     private boolean[] negligible = new boolean[0];
 
-    /** The largest norm of each tile of keys; NaN if a value is not finite. */
-    private float[] keyNorms = new float[0];
-
-    private float[] qkv = new float[0];
-    private Segment segment = Segment.of(0, 1);
-    private int rows;
-    private int head;
-
     private final float[] largest = new float[QUERIES * KEYS];
     private final float[] sums = new float[QUERIES * KEYS];
     private final float[] mixes;
 
     QueryTile(AttentionProducts products, int headDim, int hidden) {
         this.products = products;
+        this.bounds = new ProductBounds(headDim, hidden);
         this.headDim = headDim;
         this.hidden = hidden;
         this.scale = (float) (1 / Math.sqrt(headDim));
@@ -90,16 +78,11 @@ final class QueryTile {
 
     /** See {@link AttentionProducts#load}. */
     void load(float[] qkv, Segment segment, int rows, int head) {
-        this.qkv = qkv;
-        this.segment = segment;
-        this.rows = rows;
-        this.head = head;
         int tiles = (rows + KEYS - 1) / KEYS;
-        if (keyNorms.length < tiles) {
-            keyNorms = new float[tiles];
+        if (negligible.length < tiles) {
             negligible = new boolean[tiles];
         }
-        Arrays.fill(keyNorms, 0, tiles, UNKNOWN);
+        bounds.load(qkv, segment, rows, head);
         products.load(qkv, segment, rows, head);
     }
 
@@ -145,9 +128,9 @@ final class QueryTile {
             if (slope * nearest > NEGLIGIBLE) {
                 if (Float.isNaN(lowest)) {
                     lowest = lowestLargest(queries);
-                    queryNorm = norm(0, firstQuery, queries);
+                    queryNorm = bounds.queryNorm(firstQuery, queries);
                 }
-                float highest = queryNorm * keyNorm(tile) * scale * NORM_MARGIN - slope * nearest;
+                float highest = bounds.product(queryNorm, tile) * scale - slope * nearest;
                 negligible[tile] = highest < lowest - NEGLIGIBLE - MARGIN;
             }
             if (!negligible[tile]) {
@@ -163,45 +146,6 @@ final class QueryTile {
             lowest = Math.min(lowest, largestOfRow(r));
         }
         return lowest;
-    }
-
-    /** By the norms of two vectors their product is bounded (Cauchy and Schwarz). */
-    private float keyNorm(int tile) {
-        if (keyNorms[tile] == UNKNOWN) {
-            int first = tile * KEYS;
-            int count = Math.min(KEYS, rows - first);
-            keyNorms[tile] = norm(hidden, first, count) + 0 * norm(2 * hidden, first, count);
-        }
-        return keyNorms[tile];
-    }
-
-    /** The largest norm of some rows of one part of {@code qkv}. */
-    private float norm(int part, int firstRow, int count) {
-        float most = 0;
-        for (int row = firstRow; row < firstRow + count; row++) {
-            int at = segment.row(row) * 3 * hidden + part + head * headDim;
-            most = Math.max(most, sumOfSquares(qkv, at, headDim));
-        }
-        return (float) Math.sqrt(most);
-    }
-
-    /** Four sums at once do not wait for one another as one does. */
-    private static float sumOfSquares(float[] x, int at, int count) {
-        float sum0 = 0;
-        float sum1 = 0;
-        float sum2 = 0;
-        float sum3 = 0;
-        int i = at;
-        for (; i + 4 <= at + count; i += 4) {
-            sum0 += x[i] * x[i];
-            sum1 += x[i + 1] * x[i + 1];
-            sum2 += x[i + 2] * x[i + 2];
-            sum3 += x[i + 3] * x[i + 3];
-        }
-        for (; i < at + count; i++) {
-            sum0 += x[i] * x[i];
-        }
-        return (sum0 + sum1) + (sum2 + sum3);
     }
 
     /** Scores of one tile of keys, and the largest so far. */
