@@ -4,6 +4,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -90,10 +91,17 @@ final class Workers implements AutoCloseable {
      * Computes something on the first worker, and returns when it is done, even if interrupted: the
      * computation still writes to its arrays.
      *
+     * @throws IllegalStateException after {@link #close}
      * @throws RuntimeException or Error that the computation threw
      */
     <T> T lead(Supplier<T> computation) {
-        Future<T> future = leader.submit(computation::get);
+        Future<T> future;
+        try {
+            future = leader.submit(computation::get);
+        } catch (RejectedExecutionException e) {
+            throw new IllegalStateException(
+                    "cpu: the threads have ended; this backend is closed", e);
+        }
         boolean interrupted = false;
         try {
             while (true) {

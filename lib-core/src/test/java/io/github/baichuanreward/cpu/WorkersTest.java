@@ -153,6 +153,16 @@ class WorkersTest {
         }
     }
 
+    /** As a caller does that asked whether the backend is closed just before it was. */
+    @Test
+    void leadsNothingAfterClose() {
+        Workers workers = new Workers(2);
+        workers.close();
+        assertThatThrownBy(() -> workers.lead(() -> 1))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessage("cpu: the threads have ended; this backend is closed");
+    }
+
     private static void sleep(int milliseconds) {
         try {
             Thread.sleep(milliseconds);
