@@ -32,19 +32,19 @@ final class TiledAttention {
     private final int hidden;
 
     /** Tiles of queries of one head of one segment; they share the loaded keys and values. */
-    private record Piece(int segment, int head, int firstTile, int endTile) {
+    private record Piece(int segment, int head, int firstTile, int endTile, int cost) {
 
         /**
-         * In products of two tiles, at most.
+         * Finds the cost, in products of two tiles, once: pieces are compared many times.
          *
          * @param reach tiles that a tile of queries looks at, where there are so many
          */
-        int cost(int reach) {
-            int tiles = 0;
+        static Piece of(int segment, int head, int firstTile, int endTile, int reach) {
+            int cost = 0;
             for (int tile = firstTile; tile < endTile; tile++) {
-                tiles += Math.min(tile + 1, reach);
+                cost += Math.min(tile + 1, reach);
             }
-            return tiles;
+            return new Piece(segment, head, firstTile, endTile, cost);
         }
     }
 
@@ -109,20 +109,19 @@ final class TiledAttention {
             int count = endTile(segments.get(s)) - first;
             int parts = (count + most - 1) / most;
             for (int head = 0; head < heads; head++) {
+                int reach = QueryTile.likelyReach(slopes[head]);
                 for (int p = 0; p < parts; p++) {
                     pieces.add(
-                            new Piece(
+                            Piece.of(
                                     s,
                                     head,
                                     first + count * p / parts,
-                                    first + count * (p + 1) / parts));
+                                    first + count * (p + 1) / parts,
+                                    reach));
                 }
             }
         }
-        Comparator<Piece> cheapest =
-                Comparator.comparingInt(
-                        piece -> piece.cost(QueryTile.likelyReach(slopes[piece.head()])));
-        pieces.sort(cheapest.reversed());
+        pieces.sort(Comparator.comparingInt(Piece::cost).reversed());
         return pieces;
     }
 
