@@ -140,13 +140,18 @@ final class CpuBackend implements Backend {
 
     @Override
     public float[] score(PackedBatch batch) {
-        if (closed.get()) {
-            throw new IllegalStateException("cpu: this backend is closed");
-        }
+        requireOpen();
         return workers.lead(() -> forward(batch));
     }
 
+    private void requireOpen() {
+        if (closed.get()) {
+            throw new IllegalStateException("cpu: this backend is closed");
+        }
+    }
+
     private float[] forward(PackedBatch batch) {
+        requireOpen(); // closing may have come between, and has then freed all
         List<Segment> segments = batch.segments();
         int[] all = new int[segments.size() + 1];
         int[] scored = new int[segments.size() + 1];
