@@ -16,13 +16,13 @@ interface AttentionProducts {
     /** Queries of one tile (Br). */
     int QUERIES = 64;
 
-    /** Keys of one tile (Bc); a multiple of {@link #QUERIES}. */
-    int KEYS = 64;
+    /** Keys of one tile (Bc). */
+    int KEYS = QUERIES;
 
     /**
      * Takes the keys and values of one head.
      *
-     * @param qkv {@code [tokens, 3 * hidden]}; read until the last product
+     * @param qkv {@code [tokens, 3 * hidden]}; read until {@link #unload}
      * @param segment which rows of {@code qkv} are the sequence's
      * @param rows how many rows of the sequence are looked at, a shared prefix included; at least 1
      */
@@ -57,4 +57,9 @@ interface AttentionProducts {
      * @param context {@code [QUERIES, headDim]}; rows beyond the last of the sequence are undefined
      */
     void context(float[] context);
+
+    /**
+     * Lets go of what was loaded: it is most of a batch's memory, and may be needed for another.
+     */
+    void unload();
 }

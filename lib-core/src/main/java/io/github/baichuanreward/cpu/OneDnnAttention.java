@@ -19,6 +19,8 @@ import java.util.function.Function;
  */
 final class OneDnnAttention implements AttentionProducts, AutoCloseable {
 
+    private static final float[] NOTHING = {};
+
     private final OneDnnLane lane;
     private final Function<Shape, Product> compiled;
     private final DType input;
@@ -36,7 +38,7 @@ final class OneDnnAttention implements AttentionProducts, AutoCloseable {
     private final NativeFloats mixes = new NativeFloats();
     private final float[] zeros;
 
-    private float[] qkv = new float[0];
+    private float[] qkv = NOTHING;
     private Segment segment = Segment.of(0, 1);
     private int rows;
     private int head;
@@ -96,7 +98,10 @@ final class OneDnnAttention implements AttentionProducts, AutoCloseable {
         return (long) factors * input.bytes() / Float.BYTES;
     }
 
-    /** Rows of the loaded head, as many as a tile has; zeros for those that are not there. */
+    /**
+     * Rows of the loaded head, as many as a tile has, be it of queries or of keys; zeros for those
+     * that are not there.
+     */
     private void take(NativeFloats to, long place, int part, int first) {
         int count = Math.min(KEYS, rows - first);
         if (input == DType.FLOAT32) {
@@ -158,6 +163,11 @@ final class OneDnnAttention implements AttentionProducts, AutoCloseable {
     @Override
     public void context(float[] context) {
         mixes.buffer().get(0, context);
+    }
+
+    @Override
+    public void unload() {
+        qkv = NOTHING;
     }
 
     @Override

@@ -18,6 +18,8 @@ final class PanelProducts implements AttentionProducts {
     /** Floats of the widest vector: narrower loops cost the same. */
     private static final int VECTOR = 16;
 
+    private static final float[] NOTHING = {};
+
     private final int headDim;
     private final int hidden;
 
@@ -37,7 +39,7 @@ final class PanelProducts implements AttentionProducts {
     /** {@code [QUERIES, headDim]}, the tile that was taken. */
     private final float[] taken;
 
-    private float[] qkv = new float[0];
+    private float[] qkv = NOTHING;
     private Segment segment = Segment.of(0, 1);
     private int rows;
     private int head;
@@ -135,6 +137,11 @@ final class PanelProducts implements AttentionProducts {
     @Override
     public void context(float[] context) {
         System.arraycopy(mixes, 0, context, 0, queries() * headDim);
+    }
+
+    @Override
+    public void unload() {
+        qkv = NOTHING;
     }
 
     /** Where the query of a row of the sequence lies; its key and value are 1 and 2 hidden on. */

@@ -19,10 +19,12 @@ final class ProductBounds {
     /** Of a tile whose norm is not known yet. */
     private static final float UNKNOWN = -1;
 
+    private static final float[] NOTHING = {};
+
     private final int headDim;
     private final int hidden;
-    private float[] keyNorms = new float[0];
-    private float[] qkv = new float[0];
+    private float[] keyNorms = NOTHING;
+    private float[] qkv = NOTHING;
     private Segment segment = Segment.of(0, 1);
     private int rows;
     private int head;
@@ -45,14 +47,19 @@ final class ProductBounds {
         Arrays.fill(keyNorms, 0, tiles, UNKNOWN);
     }
 
+    /** See {@link AttentionProducts#unload}. */
+    void unload() {
+        qkv = NOTHING;
+    }
+
     /** The largest norm of some queries. */
     float queryNorm(int firstQuery, int queries) {
         return norm(0, firstQuery, queries);
     }
 
     /**
-     * A bound of the products with all keys of a tile, which are not scaled; NaN if a query, a key
-     * or a value of the tile is not finite.
+     * A bound of the products with all keys of a tile, which are not scaled. Infinite or NaN where
+     * a query, a key or a value of the tile is not finite, or its square is not.
      */
     float product(float queryNorm, int keyTile) {
         if (keyNorms[keyTile] == UNKNOWN) {

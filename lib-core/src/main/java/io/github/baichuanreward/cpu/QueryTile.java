@@ -14,9 +14,10 @@ import java.util.List;
  * column of the tiles, and then for each row.
  *
  * <p>Each weight {@code exp(score - largest)} is less by {@code exp(-32)}, or 0: that moves a row
- * by {@code keys * 1.3e-14} of its largest value at most, a thousandth of a rounding for 4096 keys.
- * So a key whose score is 32 below the largest has no part in the row, to the bit, and tiles where
- * ALiBi's bias makes that certain are left out: a head of slope 1/4 looks at some 200 keys.
+ * by {@code 2 * keys * 1.3e-14} of its largest value at most, less than a five-hundredth of a
+ * rounding for 4096 keys. So a key whose score is 32 below the largest has no part in the row, to
+ * the bit, and tiles where ALiBi's bias makes that certain are left out: where scores spread by 1,
+ * a head of slope 1/4 looks at some 200 keys.
  */
 final class QueryTile {
 
@@ -84,6 +85,12 @@ final class QueryTile {
         }
         bounds.load(qkv, segment, rows, head);
         products.load(qkv, segment, rows, head);
+    }
+
+    /** See {@link AttentionProducts#unload}. */
+    void unload() {
+        bounds.unload();
+        products.unload();
     }
 
     /**

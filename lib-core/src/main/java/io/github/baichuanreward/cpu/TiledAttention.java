@@ -75,23 +75,27 @@ final class TiledAttention {
             List<Segment> segments,
             int[] queryStarts) {
         List<Piece> pieces = pieces(slopes, segments, queryStarts);
-        workers.run(
-                pieces.size(),
-                (worker, task) -> {
-                    Piece piece = pieces.get(task);
-                    float slope = slopes[piece.head()];
-                    int s = piece.segment();
-                    Segment segment = segments.get(s);
-                    run(
-                            tiles.get(worker),
-                            piece,
-                            context,
-                            qkv,
-                            slope,
-                            segment,
-                            queryStarts[s],
-                            queries(s, queryStarts));
-                });
+        try {
+            workers.run(
+                    pieces.size(),
+                    (worker, task) -> {
+                        Piece piece = pieces.get(task);
+                        float slope = slopes[piece.head()];
+                        int s = piece.segment();
+                        Segment segment = segments.get(s);
+                        run(
+                                tiles.get(worker),
+                                piece,
+                                context,
+                                qkv,
+                                slope,
+                                segment,
+                                queryStarts[s],
+                                queries(s, queryStarts));
+                    });
+        } finally {
+            tiles.forEach(QueryTile::unload);
+        }
     }
 
     /** The most expensive first: the cheap ones at the end fill the gaps. */

@@ -25,11 +25,12 @@ import java.util.Objects;
  * A Baichuan reward model of any size with random bfloat16 weights, value head included, without a
  * tokenizer: to measure, not to judge.
  *
- * <p>Speed depends on sizes and types, not on what the weights say. Still they are drawn so that
- * the numbers inside the model are those of a healthy one: projections keep the size of their
- * input, the two that add to the residual stream are smaller the more layers there are, norms lie
- * around 1, and rewards around 0 with a spread of about 1. So different programs can be compared by
- * their rewards.
+ * <p>Speed depends on sizes and types; on a CPU, for long sequences, also on how large scores of
+ * attention become, which decides how many keys keep a weight beside ALiBi's bias. They are drawn
+ * so that the numbers inside the model are those of a healthy one: projections keep the size of
+ * their input, the two that add to the residual stream are smaller the more layers there are, norms
+ * lie around 1, and rewards around 0 with a spread of about 1. So different programs can be
+ * compared by their rewards.
  *
  * <p>All tensors of one kind are windows, at different places, into one endless row of random
  * numbers. So a model can be written as a directory of its full size, or stand in a file that holds
