@@ -20,6 +20,11 @@ enum Contestant {
         return title;
     }
 
+    /** Whether it promises the same bits each time. */
+    boolean promisesBits() {
+        return this == OURS_FLOAT32 || this == OURS_BFLOAT16;
+    }
+
     /**
      * The contestant that the script calls {@code id}.
      *

@@ -209,9 +209,9 @@ class PeersReportTest {
 
     @Test
     void refusesRewardsThatChangeBetweenRounds() {
-        String later = "turn ours-float32 2 reward lone 0 1.3\n";
+        String later = "turn llama.cpp 2 reward lone 0 1.3\n";
 
-        assertThatThrownBy(() -> report(RUN + OURS + later))
+        assertThatThrownBy(() -> report(RUN + OURS + LLAMA + later))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("1.3");
     }
