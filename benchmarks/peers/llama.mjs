@@ -38,7 +38,8 @@ function readLines(file) {
 
 function contextOptions(of) {
     const longest = Math.max(...of.flatMap(({sequences}) => sequences.map((ids) => ids.length)));
-    // One more than the longest: a place is kept free. Batches of 512 are llama.cpp's default; larger ones were not faster.
+    // One more than the longest: a place is kept free. Batches of 512 are llama.cpp's default; larger ones were not faster,
+    // nor was attention in other ways than the one that llama.cpp chooses by itself.
     return {contextSize: longest + 1, batchSize: Math.min(longest + 1, 512), threads};
 }
 
