@@ -29,21 +29,33 @@ make_output() {
     output=$(cd "$1" && pwd -P)
 }
 
-# say_machine: what a report says of where it was made.
-say_machine() {
-    local gpus processor
+# say_about DATE: when, of what and on what a report was made, as benchmarks/about prints it in the repository.
+say_about() {
+    local gpus processor memory
     gpus=$(nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null) || gpus=
     processor=$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo 2>/dev/null | head -n 1)
-    echo "| | |"
-    echo "|---|---|"
-    echo "| date | $(date -u '+%F %H:%M') UTC |"
-    echo "| commit | $(cat "$bundle/commit") |"
-    if [ -n "$gpus" ]; then
-        while IFS= read -r gpu; do
-            echo "| GPU, driver, memory | $gpu |"
-        done <<<"$gpus"
-    else
-        echo "| GPU | unknown: nvidia-smi is not there, or does not answer |"
-    fi
-    echo "| machine | ${processor:-unknown processor}, $(getconf _NPROCESSORS_ONLN) processors, $(uname -srm) |"
+    memory=$(awk '/^MemTotal/ { printf ", %.0f GB of memory", $2 * 1024 / 1e9 }' /proc/meminfo 2>/dev/null)
+    gpus=$(awk -F ', ' 'NF { printf "%s%s, driver %s, %s", NR > 1 ? "; " : "", $1, $2, $3 }' <<<"$gpus" 2>/dev/null)
+    echo '```json'
+    echo '{'
+    echo "  \"date\": $(quoted "$1"),"
+    echo "  \"commit\": $(quoted "$(cat "$bundle/commit")"),"
+    echo "  \"machine\": $(quoted "${gpus:-a GPU that nvidia-smi does not know}; ${processor:-unknown processor}, $(
+        getconf _NPROCESSORS_ONLN) cores$memory, $(uname -srm)"),"
+    echo "  \"versions\": [$(quoted "OpenJDK $(sed -n 's/^JAVA_VERSION="\(.*\)"/\1/p' "$bundle/runtime/release")")]"
+    echo '}'
+    echo '```'
+}
+
+# quoted TEXT: as a string of JSON.
+quoted() {
+    printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g' | tr '\n\t' '  ')"
+}
+
+# use_python: with the python3 of a virtual environment on the path, what pip has put there is found as if it were active.
+use_python() {
+    local python prefix
+    [ -z "${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ] && python=$(command -v "${PYTHON:-python3}") || return 0
+    prefix=$("$python" -c 'import sys; print(sys.prefix if sys.prefix != sys.base_prefix else "")' 2>/dev/null)
+    [ -z "$prefix" ] || export VIRTUAL_ENV="$prefix"
 }
