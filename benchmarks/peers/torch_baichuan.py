@@ -311,8 +311,8 @@ class Contest:
             if remaining < estimate or remaining <= 0:
                 self.log.left_out(f"workload {name}", f"of {options.budget:.0f} s, only {max(0, remaining):.0f} are left")
                 continue
-            end = time.monotonic() + remaining / (len(options.workloads) - n)
-            self._measure(workload, contestants, model.config.vocabulary, end, costs)
+            seconds = remaining / (len(options.workloads) - n)
+            self._measure(workload, contestants, model.config.vocabulary, seconds, costs)
 
     def _workload(self, name: str, longest: int) -> workloads.Workload:
         workload = workloads.read(self.options.workload_folder, name)
@@ -325,10 +325,10 @@ class Contest:
         workload: workloads.Workload,
         contestants: List[Any],
         vocabulary: int,
-        end: float,
+        seconds: float,
         costs: Dict[str, float],
     ) -> None:
-        """A pass that warms up, then rounds until the time is over; who fails is left out of the workload."""
+        """A pass that warms up, then rounds for so many seconds; who fails is left out of the workload."""
         sequences, tokens = workload.sequences(vocabulary), workload.tokens()
         self.log.add("workload", workload=workload.name, sequences=len(sequences), tokens=tokens)
         free_memory(self.device)
@@ -343,6 +343,8 @@ class Contest:
             except Failed as error:
                 self.log.left_out(f"{each.name}, workload {workload.name}", error)
         self._compare(workload.name, rewards)
+        # From here on: the first workload's warming up compiles for a minute, and would leave it a single round.
+        end = time.monotonic() + seconds
         round_seconds = 0.0
         for number in range(1, self.options.rounds + 1):
             if number > 1 and time.monotonic() + round_seconds > end:
