@@ -108,8 +108,8 @@ public final class QueueMeasurements {
         long tokens = (long) length * sequences.size();
         print("### A list beside batches that were packed by hand%n%n");
         print(
-                "%d sequences of %d tokens, %d rounds, both in each, by turns first; medians.%n%n",
-                sequences.size(), length, ratios.size());
+                "%d sequences of %d tokens, %d round%s, both in each, by turns first; medians.%n%n",
+                sequences.size(), length, ratios.size(), ratios.size() == 1 ? "" : "s");
         print(
                 "| by hand, tokens/s | a list, tokens/s | time, list / by hand (lowest - highest) |%n");
         print("|---|---|---|%n");
