@@ -29,27 +29,9 @@ make_output() {
     output=$(cd "$1" && pwd -P)
 }
 
-# say_about DATE: when, of what and on what a report was made, as benchmarks/about prints it in the repository.
+# say_about DATE: when, of what and on what a report was made.
 say_about() {
-    local gpus processor memory
-    gpus=$(nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null) || gpus=
-    processor=$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo 2>/dev/null | head -n 1)
-    memory=$(awk '/^MemTotal/ { printf ", %.0f GB of memory", $2 * 1024 / 1e9 }' /proc/meminfo 2>/dev/null)
-    gpus=$(awk -F ', ' 'NF { printf "%s%s, driver %s, %s", NR > 1 ? "; " : "", $1, $2, $3 }' <<<"$gpus" 2>/dev/null)
-    echo '```json'
-    echo '{'
-    echo "  \"date\": $(quoted "$1"),"
-    echo "  \"commit\": $(quoted "$(cat "$bundle/commit")"),"
-    echo "  \"machine\": $(quoted "${gpus:-a GPU that nvidia-smi does not know}; ${processor:-unknown processor}, $(
-        getconf _NPROCESSORS_ONLN) cores$memory, $(uname -srm)"),"
-    echo "  \"versions\": [$(quoted "OpenJDK $(sed -n 's/^JAVA_VERSION="\(.*\)"/\1/p' "$bundle/runtime/release")")]"
-    echo '}'
-    echo '```'
-}
-
-# quoted TEXT: as a string of JSON.
-quoted() {
-    printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g' | tr '\n\t' '  ')"
+    COMMIT=$(cat "$bundle/commit") JAVA_HOME=$bundle/runtime "$bundle/benchmarks/about" "$1"
 }
 
 # use_python: with the python3 of a virtual environment on the path, what pip has put there is found as if it were active.
